@@ -1,0 +1,85 @@
+# `make help` lists the targets. Everything Python lives in .venv; caches live in the user's cache
+# directory; the cluster has a kubeconfig of its own.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RELEASE := holdfast
+NAMESPACE := holdfast-system
+WITH_CLUSTER := eval "$$($(PYTHON) -m e2e.cluster env)" &&
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@echo "environment in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt hatchling editables
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+.PHONY: demo
+demo: install ## Cluster, chart, the Scenario dns-race, and what customers saw (out/dns-race.json)
+	@$(WITH_CLUSTER) $(BIN)/holdfast run dns-race --json out/dns-race.json
+
+.PHONY: test
+test: lint unit e2e ## Everything: lint, unit tests, and the end-to-end tests on the cluster
+
+.PHONY: lint
+lint: $(READY) ## ruff, mypy, the layers, helm lint, and that what is generated is fresh
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy --strict -p e2e
+	@$(BIN)/lint-imports
+
+.PHONY: unit
+unit: $(READY) ## Tests that need no cluster
+	@$(BIN)/pytest -q -m "not cluster"
+
+.PHONY: cluster
+cluster: ## A three-zone kind cluster; seconds if it is there, minutes the first time
+	@$(PYTHON) -m e2e.cluster up
+
+.PHONY: image
+image: cluster ## Build the operator's image and load it onto the nodes
+	@$(PYTHON) -m e2e.cluster image
+
+.PHONY: install
+install: $(READY) cluster ## Image and chart onto the cluster
+	@$(BIN)/python -m e2e.install
+
+.PHONY: e2e
+e2e: install ## Tests on the cluster: every arm, admission, the chart
+	@$(WITH_CLUSTER) $(BIN)/pytest -q -m cluster --durations=8
+
+.PHONY: bench-dns
+bench-dns: install ## Figures of the DNS loops, as ratios within one run (out/bench-dns.json)
+	@$(WITH_CLUSTER) $(BIN)/python -m e2e.bench_dns --json out/bench-dns.json
+
+.PHONY: bench
+bench: bench-dns ## All benchmarks
+
+.PHONY: uninstall
+uninstall: ## Scenarios, then the chart
+	@$(WITH_CLUSTER) kubectl delete scenarios --all --ignore-not-found --wait
+	@$(WITH_CLUSTER) helm uninstall $(RELEASE) -n $(NAMESPACE) --wait
+
+.PHONY: env
+env: ## Print what makes kubectl, helm and holdfast use this cluster: eval "$$(make -s env)"
+	@$(PYTHON) -m e2e.cluster env
+	@echo 'export PATH=$(CURDIR)/$(BIN):$$PATH'
+
+.PHONY: crds
+crds: ## Copy crds/ into the chart
+	@cp crds/*.yaml charts/holdfast/crds/
+
+.PHONY: clean
+clean: ## Remove the cluster, the environment and all output; caches stay
+	@$(PYTHON) -m e2e.cluster down
+	@rm -rf $(VENV) out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,98 @@
+"""The commands that containers run: one process a role."""
+
+import argparse
+import asyncio
+import logging
+import os
+from typing import Any
+
+import uvloop
+
+from holdfast.live import metrics
+
+ROLES = ("planner", "enactor", "scenario")
+
+
+def add_commands(commands: Any) -> None:
+    operator = commands.add_parser("operator", help="run one role of the operator (in a Pod)")
+    operator.add_argument("--role", required=True, choices=ROLES)
+    operator.set_defaults(do=_operator)
+
+    store = commands.add_parser("store", help="run a front end of the store (in a Pod)")
+    store.add_argument("--capacity", type=float, default=100, help="requests per second")
+    store.set_defaults(do=_store)
+
+    probe = commands.add_parser("probe", help="run the customers' probe (in a Pod)")
+    probe.add_argument("name", help="the name to ask for")
+    probe.add_argument("--family", action="append", choices=("IPv4", "IPv6"))
+    probe.add_argument(
+        "--server", action="append", required=True, metavar="LABEL=ADDRESS", help="port 53"
+    )
+    probe.set_defaults(do=_probe)
+
+    selftest = commands.add_parser("selftest", help="prove an installation (helm test)")
+    selftest.set_defaults(do=_selftest)
+    leave = commands.add_parser("pre-delete", help="refuse helm uninstall while Scenarios exist")
+    leave.set_defaults(do=_pre_delete)
+
+
+def _begin(name: str) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("kopf.objects").setLevel(logging.ERROR)
+    metrics.serve()
+    logging.getLogger("holdfast").info("%s starts", name)
+
+
+def _operator(arguments: argparse.Namespace) -> int:
+    from holdfast.live.roles import run_role
+
+    _begin(arguments.role)
+    uvloop.run(run_role(arguments.role))
+    return 0
+
+
+def _store(arguments: argparse.Namespace) -> int:
+    from holdfast.live.store import application, serve
+
+    _begin("store")
+    uvloop.run(serve(application(arguments.capacity)))
+    return 0
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    from holdfast.live.probe import Probe, application
+    from holdfast.live.resolver import Server
+    from holdfast.live.store import serve
+
+    _begin("probe")
+    servers = dict(pair.split("=", 1) for pair in arguments.server)
+    probe = Probe(
+        arguments.name,
+        arguments.family or ["IPv4"],
+        {label: Server(address, 53) for label, address in servers.items()},
+    )
+
+    async def both() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve(application(probe)))
+            group.create_task(probe.run())
+
+    uvloop.run(both())
+    return 0
+
+
+def _selftest(_: argparse.Namespace) -> int:
+    from holdfast.live.selftest import selftest
+
+    namespace, release = os.environ["HOLDFAST_NAMESPACE"], os.environ["HOLDFAST_RELEASE"]
+    return 0 if uvloop.run(selftest(namespace, release)) else 1
+
+
+def _pre_delete(_: argparse.Namespace) -> int:
+    from holdfast.live.selftest import scenarios_left
+
+    left = uvloop.run(scenarios_left())
+    if left:
+        print(f"delete these first: kubectl delete scenarios {' '.join(left)}")
+    return 1 if left else 0

@@ -1,0 +1,143 @@
+"""The result as people read it: an arm a column, a question a row."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from holdfast.core.verdict import guard_yaml
+from holdfast.live.api import Json
+
+COLOURS = {"Pass": "green", "Fail": "red", "Error": "red", "Inconclusive": "yellow"}
+WIDTH = 110
+RACE = ("held", "released", "staleFlip", "refused", "dropped", "liveTreeDeleted", "cleaned")
+STORY = {*RACE, "aliasNamesNothing", "firstEmptyAnswer", "stuck", "aliasNamesATreeAgain"}
+
+
+def print_result(result: Json) -> None:
+    console = Console(width=WIDTH, highlight=False)
+    colour = COLOURS[result["verdict"]]
+    console.print()
+    console.print(f"Scenario [bold]{result['scenario']}[/]: [{colour}]{result['verdict']}[/]")
+    table = Table(show_lines=False, width=WIDTH)
+    table.add_column("what")
+    for arm in result["arms"]:
+        table.add_column(arm["name"], overflow="fold")
+    for label, read in ROWS:
+        table.add_row(label, *(read(arm) for arm in result["arms"]))
+    console.print(table)
+    for arm in result["arms"]:
+        _story(console, arm)
+        _advice(console, arm)
+
+
+def _verdict(arm: Json) -> str:
+    colour = COLOURS.get(arm["verdict"], "")
+    tail = "" if arm["verdict"] == "Pass" else f": {arm.get('message', '')}"
+    return f"[{colour}]{arm['verdict']}[/]{tail}"
+
+
+def _guards(arm: Json) -> str:
+    dns = (arm.get("guards") or {}).get("dns") or {}
+    return ", ".join(f"{name} {rung}" for name, rung in dns.items())
+
+
+def _saw(server: str) -> Callable[[Json], str]:
+    def read(arm: Json) -> str:
+        seen = (arm.get("dns") or {}).get(server) or {}
+        if not seen:
+            return "no data"
+        total, empty = seen["queries"], seen["empty"]
+        if not empty:
+            return f"never empty in {total} answers"
+        again = seen.get("recoveredAt")
+        end = f"until {again} s" if again is not None else "to the end"
+        return f"EMPTY {seen['emptySeconds']} s: from {seen['firstEmptyAt']} s {end}"
+
+    return read
+
+
+def _count(*path: str) -> Callable[[Json], str]:
+    def read(arm: Json) -> str:
+        found: Any = arm.get("dns") or {}
+        for key in path:
+            found = (found or {}).get(key)
+        return "" if found is None else str(found)
+
+    return read
+
+
+def _listed(field: str) -> Callable[[Json], str]:
+    return lambda arm: ", ".join(arm.get(field) or ()) or "none"
+
+
+ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
+    ("guards", _guards),
+    ("expected", lambda arm: str(arm.get("expect", ""))),
+    ("outcome", lambda arm: str(arm.get("outcome", "none"))),
+    ("verdict", _verdict),
+    ("customers, at the server", _saw("authoritative")),
+    ("customers, through the resolver", _saw("resolver")),
+    ("recovered by", _count("recoveredBy")),
+    ("stale writes applied", _count("staleWritesApplied")),
+    ("stale writes refused (409)", _count("staleWritesRefused", "conflict")),
+    ("stale plans dropped", _count("staleDropped")),
+    ("invariants broken", _listed("invariantsBroken")),
+)
+
+
+def _story(console: Console, arm: Json) -> None:
+    """The causal timeline, without the ordinary work."""
+    lines = [line for line in arm.get("timeline") or () if line["event"] in STORY]
+    if not lines:
+        return
+    console.print(f"\n[bold]{arm['name']}[/]: what happened, in seconds since the first plan")
+    for line in lines[:24]:
+        console.print(f"  {line['t']:7.2f}  {line.get('zone', ''):11} {_sentence(line)}")
+
+
+def _sentence(line: Json) -> str:
+    step, obj = line.get("step", ""), line["object"]
+    generation = line.get("generation")
+    plan = f"plan {generation}" if generation else "no plan yet"
+    match line["event"]:
+        case "held":
+            victims = f", about to delete {line['victims']}" if line.get("victims") else ""
+            return f"held at {step} with {plan}{victims}"
+        case "released" | "overdue":
+            return f"let go from {step}"
+        case "staleFlip":
+            before, after = line["resourceVersionBefore"], line["resourceVersionAfter"]
+            return (
+                f"[red]flips back from {line['fromGeneration']} to {line['toGeneration']}[/] "
+                f"(resourceVersion {before} → {after})"
+            )
+        case "refused":
+            return f"[green]its stale write is refused: 409[/] ({obj})"
+        case "dropped":
+            return f"[green]drops its stale plan on its own re-read[/] ({obj})"
+        case "liveTreeDeleted":
+            return f"[red]{obj} is deleted while the alias names it[/]"
+        case "aliasNamesNothing":
+            return f"[red]{obj} names nothing[/]"
+        case "aliasNamesATreeAgain":
+            return f"{obj} names a tree again"
+        case "firstEmptyAnswer":
+            return f"[red]first empty answer (NOERROR, 0 addresses) from the {obj} server[/]"
+        case "stuck":
+            return f"[red]cannot apply {obj}: the rollback record has nothing to name[/]"
+        case "cleaned":
+            return "has finished its deletes"
+        case other:
+            return f"{other} {obj}"
+
+
+def _advice(console: Console, arm: Json) -> None:
+    for guard in arm.get("guardsMissing") or ():
+        console.print(f"  would have held: [bold]{guard}[/]   {guard_yaml(guard)}", markup=True)
+    if arm.get("verdict") == "Pass" and arm.get("invariantsBroken") == ["RollbackNamesATree"]:
+        console.print(
+            "  RollbackNamesATree breaks behind any fence when ByAge cleans and a generation was "
+            "skipped;\n  it is reported and makes no outage."
+        )

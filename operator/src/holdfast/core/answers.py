@@ -1,0 +1,101 @@
+"""What customers see: the classes of a DNS answer, and the tally of a stream of them.
+
+Dashboards stayed green through the incident because an empty answer is a successful response. Here
+NOERROR without addresses is a class of its own, and the generation that answered is read from the
+CNAME, for plans of equal content give equal addresses.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Answer(StrEnum):
+    OK = "ok"
+    STALE = "stale"
+    """An older generation than this server has answered before."""
+    EMPTY = "empty"
+    """NOERROR, no addresses: the incident's own signature."""
+    NXDOMAIN = "nxdomain"
+    SERVFAIL = "servfail"
+    MISSING = "missing"
+    """No answer in time, or refused by the network."""
+
+
+def classify(rcode: str, addresses: int, generation: int | None, newest: int) -> Answer:
+    """The class of one answer. `generation` is the tree's in the CNAME, `newest` the highest that
+    this server has answered with so far."""
+    if rcode == "NXDOMAIN":
+        return Answer.NXDOMAIN
+    if rcode != "NOERROR":
+        return Answer.SERVFAIL
+    if not addresses:
+        return Answer.EMPTY
+    return Answer.STALE if generation is not None and generation < newest else Answer.OK
+
+
+@dataclass(slots=True)
+class Tally:
+    """Answers of one server from its first good one on. Times in seconds of the prober's clock.
+
+    `empty_seconds` is the sum of [first empty, next answer with addresses), to the resolution of
+    the probing interval; an episode that has not ended counts up to the last answer.
+    """
+
+    counts: dict[Answer, int] = field(default_factory=lambda: dict.fromkeys(Answer, 0))
+    queries: int = 0
+    newest: int = 0
+    began: float | None = None
+    last: float | None = None
+    first_empty: float | None = None
+    last_empty: float | None = None
+    recovered: float | None = None
+    """The first good answer after the last empty one."""
+    _closed: float = 0.0
+    _open: float | None = None
+    generations: list[tuple[float, int]] = field(default_factory=list)
+
+    def add(self, t: float, answer: Answer, generation: int | None) -> None:
+        good = answer in (Answer.OK, Answer.STALE)
+        if self.began is None:
+            if not good:
+                return  # nothing was ever served: not an outage, a birth
+            self.began = t
+        self.queries += 1
+        self.counts[answer] += 1
+        self.last = t
+        if good and generation is not None:
+            if not self.generations or self.generations[-1][1] != generation:
+                self.generations.append((t, generation))
+            self.newest = max(self.newest, generation)
+        if answer is Answer.EMPTY:
+            self.first_empty = t if self.first_empty is None else self.first_empty
+            self.last_empty = t
+            self.recovered = None
+            self._open = t if self._open is None else self._open
+        elif good and self._open is not None:
+            self._closed += t - self._open
+            self._open = None
+            self.recovered = t
+
+    def empty_seconds(self) -> float:
+        still = self.last - self._open if self._open is not None and self.last is not None else 0.0
+        return self._closed + still
+
+    def report(self, zero: float = 0.0) -> dict[str, Any]:
+        """The tally for a document, its times counted from `zero`. Absent where there is none."""
+
+        def at(t: float | None) -> float | None:
+            return None if t is None else round(t - zero, 2)
+
+        document = {
+            "queries": self.queries,
+            **{str(a): n for a, n in self.counts.items()},
+            "emptySeconds": round(self.empty_seconds(), 1),
+            "beganAt": at(self.began),
+            "endedAt": at(self.last),
+            "firstEmptyAt": at(self.first_empty),
+            "lastEmptyAt": at(self.last_empty),
+            "recoveredAt": at(self.recovered),
+        }
+        return {k: v for k, v in document.items() if v is not None}

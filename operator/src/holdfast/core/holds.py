@@ -1,0 +1,169 @@
+"""Holds: where a Scenario stops an actor, and the conditions that let it go.
+
+A hold catches once: the first arrival at its step for which its `when` is true. `tried` and
+`cleaned` count only what an actor does after one of its holds has let it go, for everything before
+belongs to ordinary work. The actor itself decides whether it is caught, from its own watch of its
+Region; the scenario role decides when it is released, from what the actors report.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from holdfast.core.intents import Step
+
+Tried: TypeAlias = Literal["", "flipped", "refused", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """All fields that are set must be true. Zones are named in full; seconds since the catch."""
+
+    condemned: str = ""
+    tried: str = ""
+    cleaned: str = ""
+    plans_behind: int = 0
+    after_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    name: str
+    zone: str
+    at: Step
+    when: Condition
+    until: Condition
+    deadline_seconds: float
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActorView:
+    """What one enactor reports of itself: `Region.status.actors[zone]`.
+
+    `generation` is the plan it holds, `victims` what it is about to delete (at `delete` only),
+    `hold` the hold it stands at now, `caught` every hold that ever caught it. The counts are of
+    plans dropped on its own re-read, of writes that a newer one made conflict, and of applies that
+    failed because the live tree was gone.
+    """
+
+    zone: str
+    step: Step | Literal[""] = ""
+    generation: int = 0
+    victims: tuple[int, ...] = ()
+    hold: str = ""
+    caught: tuple[str, ...] = ()
+    let_go: bool = False
+    tried: Tried = ""
+    cleaned: bool = False
+    stale_dropped: int = 0
+    stale_refused: int = 0
+    rollback_missing: int = 0
+
+
+def condemned(zone: str, actors: Mapping[str, ActorView]) -> bool:
+    """Another enactor stands at `delete` with the tree of the plan that `zone` holds among its
+    victims."""
+    held = actors.get(zone)
+    if held is None or not held.generation:
+        return False
+    return any(
+        other.step == "delete" and held.generation in other.victims
+        for other in actors.values()
+        if other.zone != zone
+    )
+
+
+def is_met(
+    condition: Condition,
+    of: ActorView,
+    actors: Mapping[str, ActorView],
+    newest_plan: int,
+    held_seconds: float,
+) -> bool:
+    """Whether everything that `condition` asks for is true. `of` is the actor that is (or would
+    be) held."""
+    tried, cleaned = actors.get(condition.tried), actors.get(condition.cleaned)
+    return (
+        (not condition.condemned or condemned(condition.condemned, actors))
+        and (not condition.tried or (tried is not None and tried.tried != ""))
+        and (not condition.cleaned or (cleaned is not None and cleaned.cleaned))
+        and (not condition.plans_behind or newest_plan - of.generation >= condition.plans_behind)
+        and held_seconds >= condition.after_seconds
+    )
+
+
+def catcher(
+    holds: tuple[Hold, ...],
+    arrival: ActorView,
+    actors: Mapping[str, ActorView],
+    newest_plan: int,
+) -> Hold | None:
+    """The first hold that catches this arrival, if any. `actors` is what the others report; the
+    arrival itself replaces its own, possibly older, entry."""
+    seen = {**actors, arrival.zone: arrival}
+    for hold in holds:
+        if (hold.zone, hold.at) != (arrival.zone, arrival.step):
+            continue
+        if hold.released or hold.name in arrival.caught:
+            continue
+        if is_met(hold.when, arrival, seen, newest_plan, held_seconds=0.0):
+            return hold
+    return None
+
+
+def condition_of(raw: Mapping[str, Any] | None) -> Condition:
+    raw = raw or {}
+    return Condition(
+        condemned=str(raw.get("condemned", "")),
+        tried=str(raw.get("tried", "")),
+        cleaned=str(raw.get("cleaned", "")),
+        plans_behind=int(raw.get("plansBehind", 0)),
+        after_seconds=float(raw.get("afterSeconds", 0.0)),
+    )
+
+
+def hold_of(raw: Mapping[str, Any]) -> Hold:
+    return Hold(
+        name=str(raw["name"]),
+        zone=str(raw["zone"]),
+        at=raw["at"],
+        when=condition_of(raw.get("when")),
+        until=condition_of(raw.get("until")),
+        deadline_seconds=float(raw.get("deadlineSeconds", 60)),
+        released=bool(raw.get("released", False)),
+    )
+
+
+def actor_of(zone: str, raw: Mapping[str, Any]) -> ActorView:
+    return ActorView(
+        zone=zone,
+        step=raw.get("step", ""),
+        generation=int(raw.get("generation", 0)),
+        victims=tuple(raw.get("victims", ())),
+        hold=str(raw.get("hold", "")),
+        caught=tuple(raw.get("caught", ())),
+        let_go=bool(raw.get("letGo", False)),
+        tried=raw.get("tried", ""),
+        cleaned=bool(raw.get("cleaned", False)),
+        stale_dropped=int(raw.get("staleDropped", 0)),
+        stale_refused=int(raw.get("staleRefused", 0)),
+        rollback_missing=int(raw.get("rollbackMissing", 0)),
+    )
+
+
+def actor_status(view: ActorView) -> dict[str, Any]:
+    """The status entry of an actor, every field present: a merge patch then replaces it whole."""
+    return {
+        "step": view.step,
+        "generation": view.generation,
+        "victims": list(view.victims),
+        "hold": view.hold,
+        "caught": list(view.caught),
+        "letGo": view.let_go,
+        "tried": view.tried,
+        "cleaned": view.cleaned,
+        "staleDropped": view.stale_dropped,
+        "staleRefused": view.stale_refused,
+        "rollbackMissing": view.rollback_missing,
+    }

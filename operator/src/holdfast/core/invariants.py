@@ -1,0 +1,55 @@
+"""The DNS invariants. One definition each, for every engine and every test.
+
+`World` is what the API server holds at one moment. The predicates return the endpoints (or trees)
+that break the rule, empty when it holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from holdfast.core.objects import Alias
+
+
+class Invariant(StrEnum):
+    NON_EMPTY = "NonEmpty"
+    """Every alias names an existing tree."""
+    ROLLBACK_NAMES_A_TREE = "RollbackNamesATree"
+    """A rollback record that says anything names an existing tree."""
+    MONOTONE = "Monotone"
+    """No write lowers an alias's generation."""
+    NO_LIVE_DELETE = "NoLiveDelete"
+    """No delete succeeds on a tree that an alias names at that moment."""
+    CONVERGES = "Converges"
+    """Every endpoint reaches the newest plan once plans and faults leave it time to."""
+
+
+OUTAGE = frozenset({Invariant.NON_EMPTY})
+"""The invariants whose breaking is the outage. Others are reported and do not make one."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Aliases by endpoint, and the names of the trees that exist."""
+
+    aliases: Mapping[str, Alias]
+    trees: frozenset[str]
+
+
+def empty_aliases(world: World) -> tuple[str, ...]:
+    return tuple(e for e, a in sorted(world.aliases.items()) if a.target not in world.trees)
+
+
+def dangling_rollbacks(world: World) -> tuple[str, ...]:
+    return tuple(
+        e for e, a in sorted(world.aliases.items()) if a.rollback and a.rollback not in world.trees
+    )
+
+
+def goes_back(before: Alias | None, after: Alias) -> bool:
+    return before is not None and after.generation < before.generation
+
+
+def live_delete(world: World, tree: str) -> tuple[str, ...]:
+    """The endpoints whose alias names `tree`, asked at the moment of its deletion."""
+    return tuple(e for e, a in sorted(world.aliases.items()) if a.target == tree)

@@ -1,0 +1,93 @@
+"""The objects that flows read and write, as frozen values.
+
+`uid` and `resource_version` are empty in a value that has not been stored yet. A fenced write
+sends both back as its precondition.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Family: TypeAlias = Literal["IPv4", "IPv6"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEnd:
+    """One address of an endpoint. `weight` is its capacity, in requests per second."""
+
+    address: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPlan:
+    """What one endpoint's name shall answer."""
+
+    endpoint: str
+    front_ends: tuple[FrontEnd, ...]
+
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(sorted(f.address for f in self.front_ends))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A regional plan: immutable, ordered by `generation`, covering every endpoint."""
+
+    generation: int
+    endpoints: tuple[EndpointPlan, ...]
+
+    def of(self, endpoint: str) -> EndpointPlan | None:
+        return next((e for e in self.endpoints if e.endpoint == endpoint), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The root alias of an endpoint, with the records that change together with it or not at all.
+
+    `target` and `rollback` are names of trees ("" for none). `lock` is "" when free, never absent:
+    a JSON patch cannot test a key that is not there.
+    """
+
+    endpoint: str
+    target: str
+    generation: int
+    rollback: str = ""
+    lock: str = ""
+    writer: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The record tree of one endpoint of one plan. It exists exactly as long as its Service."""
+
+    name: str
+    endpoint: str
+    generation: int
+    uid: str = ""
+    resource_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A tree's addresses of one family, owned by the tree with exactly `tree_uid`."""
+
+    name: str
+    tree: str
+    tree_uid: str
+    family: Family
+    addresses: tuple[str, ...]
+    uid: str = ""
+    resource_version: str = ""
+
+
+Object: TypeAlias = Alias | Tree | Slice | Plan
+
+
+def family_of(address: str) -> Family:
+    return "IPv6" if ":" in address else "IPv4"

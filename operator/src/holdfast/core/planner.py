@@ -1,0 +1,84 @@
+"""The DNS Planner: turns the load balancers it sees into the next regional plan.
+
+A plan covers the whole region and is immutable; its name is its generation, so creating it is the
+compare-and-swap, and two plans of one generation cannot be, whatever crashes in between.
+"""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+
+from holdfast.core.intents import Create, Delete, Intent, List
+from holdfast.core.names import plan_name
+from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan, Tree
+from holdfast.core.replies import Exists, Listed, Reply, Written
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """Nothing was appended, and why. `newest` is the newest generation known now."""
+
+    reason: str
+    newest: int
+
+
+def wanted(endpoints: Iterable[str], front_ends: Iterable[FrontEnd]) -> tuple[EndpointPlan, ...]:
+    """The content of a plan: every endpoint answered by every front end. Empty if there is none:
+    a plan without addresses is never published."""
+    fleet = tuple(sorted(set(front_ends), key=lambda f: f.address))
+    if not fleet:
+        return ()
+    return tuple(EndpointPlan(e, fleet) for e in sorted(set(endpoints)))
+
+
+def newest_generation(plans: Iterable[Plan], aliases: Iterable[Alias]) -> int:
+    """The highest generation ever used, as far as anything still says so: 0 at first. Aliases
+    count too, so that deleting all plans by hand does not start the numbers again."""
+    return max([*(p.generation for p in plans), *(a.generation for a in aliases)], default=0)
+
+
+def append(
+    content: tuple[EndpointPlan, ...], newest: int
+) -> Generator[Intent, Reply, Planned | Unplanned]:
+    """Append one plan above `newest`. If that generation is taken, look again and let the caller
+    decide anew: the plan that took it may have the same content."""
+    plan = Plan(newest + 1, content)
+    reply = yield Create(plan)
+    match reply:
+        case Written():
+            return Planned(plan)
+        case Exists():
+            found = yield from look()
+            return Unplanned(f"generation {plan.generation} is taken", found or plan.generation)
+        case _:
+            return Unplanned(f"not written: {reply}", newest)
+
+
+def look() -> Generator[Intent, Reply, int | None]:
+    """The newest generation by what the API server holds now; None when it does not answer."""
+    plans = yield List(Plan)
+    aliases = yield List(Alias)
+    if not (isinstance(plans, Listed) and isinstance(aliases, Listed)):
+        return None
+    return newest_generation(
+        (p for p in plans.items if isinstance(p, Plan)),
+        (a for a in aliases.items if isinstance(a, Alias)),
+    )
+
+
+def trim(plan_history: int) -> Generator[Intent, Reply, tuple[int, ...]]:
+    """Delete plans beyond the newest `plan_history`, never one whose tree exists."""
+    plans = yield List(Plan)
+    trees = yield List(Tree)
+    if not (isinstance(plans, Listed) and isinstance(trees, Listed)):
+        return ()
+    standing = {t.generation for t in trees.items if isinstance(t, Tree)}
+    ordered = sorted((p for p in plans.items if isinstance(p, Plan)), key=lambda p: -p.generation)
+    old = [p.generation for p in ordered[plan_history:] if p.generation not in standing]
+    for generation in sorted(old):
+        yield Delete(Plan, plan_name(generation))
+    return tuple(sorted(old))

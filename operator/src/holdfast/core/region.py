@@ -1,0 +1,58 @@
+"""A Region's knobs as values, read from its spec. The CRD has refused anything out of bounds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.core.enactor import Rules
+from holdfast.core.guards import DnsGuards, dns_guards
+from holdfast.core.holds import Hold, hold_of
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """All knobs and guards of one region's control loops. Times in seconds."""
+
+    namespace: str
+    name: str
+    endpoints: tuple[str, ...]
+    zones: tuple[str, ...]
+    retention: int
+    plan_history: int
+    churn_per_minute: float
+    lock_seconds: float
+    backoff_seconds: float
+    backoff_max_seconds: float
+    guards: DnsGuards
+    holds: tuple[Hold, ...]
+    paused: bool
+
+    def rules(self) -> Rules:
+        return Rules(self.guards, self.retention, self.lock_seconds)
+
+
+def region_of(namespace: str, name: str, spec: Mapping[str, Any]) -> Region:
+    """Raises ValueError for a guard that does not exist (see `dns_guards`)."""
+    planner = spec.get("planner") or {}
+    enactor = spec.get("enactor") or {}
+    return Region(
+        namespace=namespace,
+        name=name,
+        endpoints=tuple(spec.get("endpoints") or ("dynamodb",)),
+        zones=tuple(spec.get("zones") or ("us-east-1a", "us-east-1b", "us-east-1c")),
+        retention=int(spec.get("retention", 2)),
+        plan_history=int(spec.get("planHistory", 100)),
+        churn_per_minute=float(planner.get("churnPerMinute", 0)),
+        lock_seconds=float(enactor.get("lockSeconds", 10)),
+        backoff_seconds=int(enactor.get("backoffMilliseconds", 50)) / 1000,
+        backoff_max_seconds=int(enactor.get("backoffMaxMilliseconds", 2000)) / 1000,
+        guards=dns_guards(spec.get("guards") or {}),
+        holds=tuple(hold_of(h) for h in spec.get("holds") or ()),
+        paused=bool(spec.get("paused", False)),
+    )
+
+
+def backoff(region: Region, attempt: int, chance: float) -> float:
+    """Seconds before round `attempt` + 1: exponential with full jitter, `chance` in [0, 1)."""
+    ceiling = min(region.backoff_max_seconds, region.backoff_seconds * 2.0 ** min(attempt, 16))
+    return ceiling * chance

@@ -1,0 +1,54 @@
+"""The scenario role's side of holds: which to release, and when an arm is over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from holdfast.core.holds import ActorView, Hold, is_met
+
+
+@dataclass(slots=True)
+class HoldWatch:
+    """What became of each hold of an arm, by its name. Times in seconds of one clock."""
+
+    caught: dict[str, float] = field(default_factory=dict)
+    released: dict[str, float] = field(default_factory=dict)
+    overdue: set[str] = field(default_factory=set)
+
+    def see(self, now: float, actors: Mapping[str, ActorView]) -> tuple[str, ...]:
+        """Note what the actors report; the holds that are newly caught."""
+        new = tuple(
+            name for actor in actors.values() for name in actor.caught if name not in self.caught
+        )
+        for name in new:
+            self.caught[name] = now
+        return new
+
+    def due(
+        self,
+        now: float,
+        holds: tuple[Hold, ...],
+        actors: Mapping[str, ActorView],
+        newest_plan: int,
+    ) -> tuple[Hold, ...]:
+        """The holds to release now: condition met, or deadline passed."""
+        out: list[Hold] = []
+        for hold in holds:
+            if hold.name not in self.caught or hold.name in self.released:
+                continue
+            held = now - self.caught[hold.name]
+            actor = actors[hold.zone]
+            if is_met(hold.until, actor, actors, newest_plan, held):
+                out.append(hold)
+            elif held > hold.deadline_seconds:
+                self.overdue.add(hold.name)
+                out.append(hold)
+        return tuple(out)
+
+    def uncaught(self, holds: tuple[Hold, ...]) -> tuple[str, ...]:
+        return tuple(h.name for h in holds if h.name not in self.caught)
+
+    def is_over(self, now: float, began: float, holds: tuple[Hold, ...], settle: float) -> bool:
+        """Whether every hold has come and gone, and the time to settle has passed since."""
+        if any(h.name not in self.released for h in holds):
+            return False
+        return now - max([began, *self.released.values()]) >= settle

@@ -1,0 +1,1 @@
+"""On a cluster: the only place with clocks and sockets."""

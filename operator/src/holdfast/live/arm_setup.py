@@ -1,0 +1,161 @@
+"""Sets an arm up, and takes down what must not outlive its run."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from holdfast.core.names import customer_name
+from holdfast.core.scenario import Arm, Scenario
+from holdfast.live import arm_manifests as manifests
+from holdfast.live.api import Api, ApiError, Json
+from holdfast.live.arm_manifests import Installation
+from holdfast.live.wire import GROUP_PATH
+
+log = logging.getLogger("holdfast.scenario")
+
+READY_DEADLINE_SECONDS = 180.0
+DNS_SERVERS = ("authoritative", "resolver")
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+class ArmError(Exception):
+    """The arm could not be run; the message names the object and the way out."""
+
+
+class Stage:
+    """The namespace of one arm."""
+
+    def __init__(self, api: Api, scenario: Scenario, arm: Arm, install: Installation) -> None:
+        self._api, self._scenario, self._arm, self._install = api, scenario, arm, install
+        self.namespace = scenario.namespace_of(arm.name)
+        spec = scenario.region
+        self.zones: tuple[str, ...] = tuple(spec["zones"])
+        self.families: tuple[str, ...] = tuple(spec["families"])
+        self.endpoint: str = spec["endpoints"][0]
+
+    async def build(self, say: Callable[[str], None]) -> None:
+        """Everything but the Region, which comes last: with it the loops begin."""
+        space, region = self.namespace, self._scenario.region_name
+        say("creating the namespace")
+        await self._claim()
+        for binding in manifests.role_bindings(self._install):
+            await self._api.ensure(f"{RBAC}/namespaces/{space}/rolebindings", binding)
+        await self._api.ensure(
+            f"{RBAC}/clusterrolebindings",
+            manifests.coredns_binding(self._scenario, self._arm.name, self._install),
+        )
+        for name in (*DNS_SERVERS, "store", "probe"):
+            await self._core("serviceaccounts", manifests.service_account(name))
+        addresses = {
+            name: (await self._core("services", manifests.dns_service(name)))["spec"]["clusterIP"]
+            for name in DNS_SERVERS
+        }
+        corefiles = {
+            "authoritative": manifests.authoritative_corefile(region, space),
+            "resolver": manifests.resolver_corefile(region, addresses["authoritative"]),
+        }
+        for name, text in corefiles.items():
+            await self._core("configmaps", manifests.config_map(name, {"Corefile": text}))
+        deployments = [
+            manifests.dns_deployment(name, self._install, watches=name == "authoritative")
+            for name in DNS_SERVERS
+        ]
+        capacity = int(self._scenario.region["store"]["capacity"])
+        deployments += [
+            manifests.store_deployment(zone, capacity, self._install) for zone in self.zones
+        ]
+        name = customer_name(self.endpoint, region)
+        deployments.append(
+            manifests.probe_deployment(name, self.families, addresses, self._install)
+        )
+        for deployment in deployments:
+            await self._api.ensure(f"/apis/apps/v1/namespaces/{space}/deployments", deployment)
+        await self._publish()
+        await self._until_available(len(deployments), say)
+
+    async def start(self) -> Json:
+        """Create the Region, with the arm's guards and holds."""
+        body = {
+            "apiVersion": "holdfast.dev/v1alpha1",
+            "kind": "Region",
+            "metadata": {"name": self._scenario.region_name},
+            "spec": {
+                **self._scenario.region,
+                "guards": dict(self._arm.raw_guards),
+                "holds": [dict(h) for h in self._arm.holds],
+            },
+        }
+        path = f"{GROUP_PATH}/namespaces/{self.namespace}/regions"
+        return await self._api.need("POST", path, body, fieldValidation="Strict")
+
+    async def release(self, name: str) -> None:
+        """Let a hold go. The test keeps the index honest if the list was edited by hand."""
+        index = next(i for i, h in enumerate(self._arm.holds) if h["name"] == name)
+        operations: list[Json] = [
+            {"op": "test", "path": f"/spec/holds/{index}/name", "value": name},
+            {"op": "add", "path": f"/spec/holds/{index}/released", "value": True},
+        ]
+        answer = await self._api.json_patch(self.region_path, operations)
+        if not answer.ok:
+            raise ApiError("PATCH", self.region_path, answer.status, answer.body)
+
+    async def close(self) -> None:
+        """Pause the Region, stop the probe, give the node ports back. The rest stays to be looked
+        at until the Scenario is deleted."""
+        operations: list[Json] = [
+            {"op": "test", "path": "/metadata/name", "value": self._scenario.region_name},
+            {"op": "add", "path": "/spec/paused", "value": True},
+        ]
+        await self._api.json_patch(self.region_path, operations)
+        deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/probe"
+        await self._api.merge_patch(deployment, {"spec": {"replicas": 0}})
+        for name in DNS_SERVERS:
+            await self._api.delete(f"/api/v1/namespaces/{self.namespace}/services/{name}-nodeport")
+
+    @property
+    def region_path(self) -> str:
+        name = self._scenario.region_name
+        return f"{GROUP_PATH}/namespaces/{self.namespace}/regions/{name}"
+
+    async def _core(self, resource: str, body: Json) -> Json:
+        return await self._api.ensure(f"/api/v1/namespaces/{self.namespace}/{resource}", body)
+
+    async def _claim(self) -> None:
+        """Create the namespace. One of that name that is not this Scenario's is left alone."""
+        body = manifests.namespace(self._scenario, self._arm.name)
+        found = await self._api.ensure("/api/v1/namespaces", body)
+        owners = {o["uid"] for o in found["metadata"].get("ownerReferences") or ()}
+        if self._scenario.uid not in owners:
+            raise ArmError(
+                f"namespace {self.namespace} exists and is not this Scenario's: "
+                "delete it, or rename the Scenario or the arm"
+            )
+        if "deletionTimestamp" in found["metadata"]:
+            raise ArmError(f"namespace {self.namespace} is still being deleted: apply again later")
+
+    async def _publish(self) -> None:
+        for name, port in zip(DNS_SERVERS, self._install.node_ports, strict=False):
+            service = manifests.dns_service(name, port)
+            try:
+                await self._core("services", service)
+            except ApiError as error:
+                log.warning("%s: not published on the nodes: %s", self.namespace, error)
+
+    async def _until_available(self, wanted: int, say: Callable[[str], None]) -> None:
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
+        loop = asyncio.get_running_loop()
+        until = loop.time() + READY_DEADLINE_SECONDS
+        while True:
+            items = (await self._api.need("GET", path))["items"]
+            missing = [
+                d["metadata"]["name"] for d in items if not d["status"].get("availableReplicas")
+            ]
+            if len(items) >= wanted and not missing:
+                return
+            if loop.time() > until:
+                raise ArmError(
+                    f"not available after {READY_DEADLINE_SECONDS:.0f} s: {', '.join(missing)}; "
+                    f"see kubectl -n {self.namespace} describe pods"
+                )
+            say(f"waiting for {', '.join(missing)}")
+            await asyncio.sleep(0.5)

@@ -1,0 +1,42 @@
+"""Metrics of every role. A refusal with its reason is the product; labels stay few.
+
+`holdfast_` stands before every name. Generations are gauges per Region (its namespace), so that
+proposed, applied and served can be compared in one graph.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+PORT = 9090
+
+WRITES = Counter(
+    "holdfast_writes_total",
+    "Alias writes of this enactor, by what came of them.",
+    ["region", "result"],
+)
+ROUNDS = Counter("holdfast_rounds_total", "Rounds of this enactor.", ["region", "outcome"])
+PLANS = Counter("holdfast_plans_total", "Plans appended, by cause.", ["region", "cause"])
+GENERATION = Gauge(
+    "holdfast_plan_generation",
+    "Newest plan generation that was proposed (planner), applied (enactor) or served (probe).",
+    ["region", "endpoint", "stage"],
+)
+CHECK_TO_WRITE = Histogram(
+    "holdfast_check_to_write_seconds",
+    "From the freshness check to the flip: the incident's window itself.",
+    ["region"],
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
+TREE_PROOF = Histogram(
+    "holdfast_tree_proof_seconds",
+    "How long a new tree took to be served by every authoritative server.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30, 90),
+)
+DELETED = Counter("holdfast_trees_deleted_total", "Trees deleted by the cleaner.", ["region"])
+ANSWERS = Counter("holdfast_answers_total", "DNS answers by class.", ["server", "answer"])
+CONNECTS = Counter("holdfast_connects_total", "Connections to the store.", ["result"])
+ARMS = Counter("holdfast_arms_total", "Arms finished, by verdict.", ["verdict"])
+HOLDS = Gauge("holdfast_holds_active", "Actors of this role standing at a hold.", ["region"])
+
+
+def serve() -> None:
+    start_http_server(PORT)

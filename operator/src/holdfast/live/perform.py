@@ -1,0 +1,162 @@
+"""Performs the intents of flows on a cluster: each one call, one proof or one wait."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Generator
+from typing import TypeVar
+
+from holdfast.core.intents import (
+    Create,
+    Delete,
+    Get,
+    Intent,
+    List,
+    PatchAlias,
+    Pick,
+    Prove,
+    Reach,
+    Replace,
+)
+from holdfast.core.names import service_fqdn
+from holdfast.core.objects import Alias, Object, Plan
+from holdfast.core.replies import (
+    Absent,
+    Conflict,
+    Deleted,
+    Exists,
+    Listed,
+    Missed,
+    Overloaded,
+    Passed,
+    Picked,
+    Proven,
+    Read,
+    Rejected,
+    Reply,
+    TimedOut,
+    Unproven,
+    Written,
+)
+from holdfast.live import metrics
+from holdfast.live.api import Answer, Api
+from holdfast.live.resolver import Server, answers_exactly
+from holdfast.live.wire import parse, patch_operations, path_of, render, selector_of
+
+R = TypeVar("R")
+_POLL_SECONDS = (0.001, 0.25)
+
+
+async def drive(
+    flow: Generator[Intent, Reply, R], perform: Callable[[Intent], Awaitable[Reply]]
+) -> R:
+    """Run a flow to its end."""
+    try:
+        intent = next(flow)
+        while True:
+            intent = flow.send(await perform(intent))
+    except StopIteration as stop:
+        outcome: R = stop.value
+        return outcome
+
+
+class Performer:
+    """Performs intents in one Region's namespace. `pick`, `servers` and `reach` are answered by
+    the role: from its own watches, and by its holds."""
+
+    def __init__(
+        self,
+        api: Api,
+        namespace: str,
+        region: str,
+        pick: Callable[[], Plan | None] = lambda: None,
+        servers: Callable[[], tuple[Server, ...]] = tuple,
+        reach: Callable[[Reach], Awaitable[None]] | None = None,
+    ) -> None:
+        self._api, self._namespace, self._region = api, namespace, region
+        self._pick, self._servers, self._reach = pick, servers, reach
+
+    async def __call__(self, intent: Intent) -> Reply:
+        match intent:
+            case Get(kind, name):
+                answer = await self._api.get(f"{path_of(kind, self._namespace)}/{name}")
+                return self._reply(answer, kind, Read)
+            case List(kind):
+                return await self._list(kind)
+            case Create(obj):
+                body = render(obj, self._namespace, self._region)
+                answer = await self._api.create(path_of(type(obj), self._namespace), body)
+                return self._reply(answer, type(obj), Written)
+            case Replace(alias):
+                body = render(alias, self._namespace, self._region)
+                path = f"{path_of(type(alias), self._namespace)}/{alias.name}"
+                return self._reply(await self._api.replace(path, body), type(alias), Written)
+            case PatchAlias():
+                return await self._patch(intent)
+            case Delete(kind, name):
+                answer = await self._api.delete(f"{path_of(kind, self._namespace)}/{name}")
+                return Deleted(time.time()) if answer.ok else self._refused(answer)
+            case Pick():
+                return Picked(self._pick(), time.time())
+            case Prove():
+                return await self._prove(intent)
+            case Reach():
+                if self._reach is not None:
+                    await self._reach(intent)
+                return Passed(time.time())
+
+    async def _list(self, kind: type[Object]) -> Reply:
+        selector = selector_of(kind)
+        query = {"labelSelector": selector} if selector else {}
+        answer = await self._api.get(path_of(kind, self._namespace), **query)
+        if not answer.ok:
+            return self._refused(answer)
+        items = tuple(parse(kind, raw) for raw in answer.body["items"])
+        return Listed(items, time.time())
+
+    async def _patch(self, intent: PatchAlias) -> Reply:
+        path = f"{path_of(Alias, self._namespace)}/{intent.endpoint}"
+        operations = patch_operations(intent, self._namespace, self._region)
+        return self._reply(await self._api.json_patch(path, operations), Alias, Written)
+
+    async def _prove(self, intent: Prove) -> Reply:
+        name = service_fqdn(intent.tree, self._namespace, self._region)
+        started = time.monotonic()
+        pause = _POLL_SECONDS[0]
+        while seen := await answers_exactly(self._servers(), name, intent.addresses):
+            if time.monotonic() - started > intent.deadline_seconds:
+                return Unproven(seen, time.time())
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _POLL_SECONDS[1])
+        metrics.TREE_PROOF.observe(time.monotonic() - started)
+        return Proven(time.time())
+
+    def _reply(
+        self, answer: Answer, kind: type[Object], wrap: Callable[[Object, float], Reply]
+    ) -> Reply:
+        if answer.ok:
+            return wrap(parse(kind, answer.body), time.time())
+        return self._refused(answer)
+
+    def _refused(self, answer: Answer) -> Reply:
+        return refusal(answer, time.time())
+
+
+def refusal(answer: Answer, now: float) -> Reply:
+    """The reply for an answer that is no success. By status, reason and details: 409 and 422 each
+    mean more than one thing."""
+    reason = str(answer.body.get("reason", ""))
+    message = str(answer.body.get("message", ""))
+    match answer.status:
+        case 0 | 504:
+            return TimedOut(now)
+        case 404:
+            return Absent(now)
+        case 409:
+            return Exists(now) if reason == "AlreadyExists" else Conflict(now)
+        case 422 if not (answer.body.get("details") or {}).get("causes"):
+            return Missed(now)
+        case status if status == 429 or status >= 500:
+            return Overloaded(now)
+        case status:
+            causes = (answer.body.get("details") or {}).get("causes") or [{}]
+            return Rejected(str(causes[0].get("reason") or reason or status), message, now)

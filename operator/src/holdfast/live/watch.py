@@ -1,0 +1,80 @@
+"""A lean list-and-watch for what Kopf would be too heavy for, or would need wider rights for."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import aiohttp
+
+from holdfast.live.api import Api, ApiError, Json
+
+_BACKOFF_SECONDS = (0.2, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object that was added, modified or deleted; `Synced` marks the end of a listing.
+
+    After a lost watch the list is read anew: `relisted` says so, for changes in between were not
+    seen one by one.
+    """
+
+    event: Literal["ADDED", "MODIFIED", "DELETED", "SYNCED"]
+    obj: Json
+    relisted: bool = False
+
+
+async def follow(api: Api, path: str, selector: str = "") -> AsyncIterator[Change]:
+    """Every change under `path`, for ever, in the order of the server. Objects that vanished
+    while nobody watched are reported as deleted after the next listing."""
+    query = {"labelSelector": selector} if selector else {}
+    known: dict[str, Json] = {}
+    pause = _BACKOFF_SECONDS[0]
+    first = True
+    while True:
+        try:
+            listing = await api.need("GET", path, **query)
+            for change in _difference(known, listing.get("items", []), relisted=not first):
+                yield change
+            version = listing["metadata"]["resourceVersion"]
+            yield Change("SYNCED", {}, relisted=not first)
+            first = False
+            pause = _BACKOFF_SECONDS[0]
+            while True:
+                async for event in api.stream(path, resourceVersion=version, **query):
+                    if event["type"] == "ERROR":
+                        raise ApiError(
+                            "WATCH", path, event["object"].get("code", 0), event["object"]
+                        )
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK":
+                        yield _kept(known, event)
+        except (ApiError, aiohttp.ClientError, TimeoutError, OSError):
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, _BACKOFF_SECONDS[1])
+
+
+def _kept(known: dict[str, Json], event: Any) -> Change:
+    obj = event["object"]
+    if event["type"] == "DELETED":
+        known.pop(obj["metadata"]["uid"], None)
+    else:
+        known[obj["metadata"]["uid"]] = obj
+    return Change(event["type"], obj)
+
+
+def _difference(known: dict[str, Json], items: list[Json], relisted: bool) -> list[Change]:
+    """What a fresh listing says that is new, moved or gone; `known` becomes the listing."""
+    listed = {item["metadata"]["uid"]: item for item in items}
+    changes = [Change("DELETED", known[uid], relisted) for uid in list(known) if uid not in listed]
+    for uid, item in listed.items():
+        before = known.get(uid)
+        if before is None:
+            changes.append(Change("ADDED", item, relisted))
+        elif before["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
+            changes.append(Change("MODIFIED", item, relisted))
+    known.clear()
+    known.update(listed)
+    return changes
