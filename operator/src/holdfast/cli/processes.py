@@ -39,7 +39,7 @@ def add_commands(commands: Any) -> None:
 def _begin(name: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    logging.getLogger("kopf.objects").setLevel(logging.ERROR)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     metrics.serve()
     logging.getLogger("holdfast").info("%s starts", name)
 
@@ -71,6 +71,7 @@ def _probe(arguments: argparse.Namespace) -> int:
         arguments.name,
         arguments.family or ["IPv4"],
         {label: Server(address, 53) for label, address in servers.items()},
+        os.environ.get("HOLDFAST_NAMESPACE", ""),
     )
 
     async def both() -> None:

@@ -11,7 +11,16 @@ from holdfast.live.api import Json
 
 COLOURS = {"Pass": "green", "Fail": "red", "Error": "red", "Inconclusive": "yellow"}
 WIDTH = 110
-RACE = ("held", "released", "staleFlip", "refused", "dropped", "liveTreeDeleted", "cleaned")
+RACE = (
+    "held",
+    "overdue",
+    "released",
+    "staleFlip",
+    "refused",
+    "dropped",
+    "liveTreeDeleted",
+    "cleaned",
+)
 STORY = {*RACE, "aliasNamesNothing", "firstEmptyAnswer", "stuck", "aliasNamesATreeAgain"}
 
 
@@ -100,11 +109,11 @@ def _story(console: Console, arm: Json) -> None:
 def _sentence(line: Json) -> str:
     step, obj = line.get("step", ""), line["object"]
     generation = line.get("generation")
-    plan = f"plan {generation}" if generation else "no plan yet"
+    plan = f" with plan {generation}" if generation else ""
     match line["event"]:
         case "held":
             victims = f", about to delete {line['victims']}" if line.get("victims") else ""
-            return f"held at {step} with {plan}{victims}"
+            return f"held at {step}{plan}{victims}"
         case "released" | "overdue":
             return f"let go from {step}"
         case "staleFlip":

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 from holdfast.core.intents import Step
 
-Tried: TypeAlias = Literal["", "flipped", "refused", "dropped"]
+Tried: TypeAlias = Literal["", "flipped", "refused", "dropped", "failed"]
+"""`refused`: by a precondition. `dropped`: by its own check. `failed`: by the rollback coupling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class ActorView:
     caught: tuple[str, ...] = ()
     let_go: bool = False
     tried: Tried = ""
+    tried_generation: int = 0
     cleaned: bool = False
     stale_dropped: int = 0
     stale_refused: int = 0
@@ -145,6 +147,7 @@ def actor_of(zone: str, raw: Mapping[str, Any]) -> ActorView:
         caught=tuple(raw.get("caught", ())),
         let_go=bool(raw.get("letGo", False)),
         tried=raw.get("tried", ""),
+        tried_generation=int(raw.get("triedGeneration", 0)),
         cleaned=bool(raw.get("cleaned", False)),
         stale_dropped=int(raw.get("staleDropped", 0)),
         stale_refused=int(raw.get("staleRefused", 0)),
@@ -162,6 +165,7 @@ def actor_status(view: ActorView) -> dict[str, Any]:
         "caught": list(view.caught),
         "letGo": view.let_go,
         "tried": view.tried,
+        "triedGeneration": view.tried_generation,
         "cleaned": view.cleaned,
         "staleDropped": view.stale_dropped,
         "staleRefused": view.stale_refused,

@@ -51,7 +51,7 @@ class Ledger:
         match seen:
             case AliasSeen(alias, gone=True):
                 self.aliases.pop(alias.endpoint, None)
-                self.note(t, "", "", "aliasDeleted", f"alias/{alias.endpoint}")
+                self.note(t, "aliasDeleted", f"alias/{alias.endpoint}")
             case AliasSeen(alias):
                 self._alias(t, alias)
             case TreeSeen(tree, gone=True):
@@ -59,12 +59,12 @@ class Ledger:
             case TreeSeen(tree):
                 if tree.name not in self.trees:
                     self.trees.add(tree.name)
-                    self.note(t, "", "tree", "treeCreated", f"tree/{tree.name}")
+                    self.note(t, "treeCreated", f"tree/{tree.name}")
         self._judge(t)
 
-    def note(self, t: float, zone: str, step: str, event: str, obj: str, **more: Any) -> None:
+    def note(self, t: float, event: str, obj: str, actor: str = "", **more: Any) -> None:
         """Add a line to the timeline. The document leaves out what is empty."""
-        line = {"t": round(t, 3), "zone": zone, "step": step, "event": event, "object": obj, **more}
+        line = {"t": round(t, 3), "event": event, "object": obj, "actor": actor, **more}
         self.timeline.append({k: v for k, v in line.items() if v != ""})
 
     def world(self) -> World:
@@ -88,10 +88,11 @@ class Ledger:
         self.live_generations.append((round(t, 3), alias.endpoint, alias.generation))
         self.note(
             t,
-            alias.writer.partition("/")[0],
-            "flip",
             "staleFlip" if stale else "flip",
             f"alias/{alias.endpoint}",
+            "enactor",
+            zone=alias.writer.partition("/")[0],
+            step="flip",
             fromGeneration=before.generation if before else 0,
             toGeneration=alias.generation,
             resourceVersionBefore=before.resource_version if before else "",
@@ -103,9 +104,8 @@ class Ledger:
         live = live_delete(World(self.aliases, frozenset(self.trees)), tree.name)
         if live:
             self.broken.setdefault(Invariant.NO_LIVE_DELETE, t)
-        self.note(
-            t, "", "delete", "liveTreeDeleted" if live else "treeDeleted", f"tree/{tree.name}"
-        )
+        event = "liveTreeDeleted" if live else "treeDeleted"
+        self.note(t, event, f"tree/{tree.name}")
 
     def _judge(self, t: float) -> None:
         world = self.world()
@@ -113,9 +113,9 @@ class Ledger:
         for endpoint in sorted(empty - self._empty_now):
             self.emptied.append((round(t, 3), endpoint))
             self.broken.setdefault(Invariant.NON_EMPTY, t)
-            self.note(t, "", "", "aliasNamesNothing", f"alias/{endpoint}")
+            self.note(t, "aliasNamesNothing", f"alias/{endpoint}")
         for endpoint in sorted(self._empty_now - empty):
-            self.note(t, "", "", "aliasNamesATreeAgain", f"alias/{endpoint}")
+            self.note(t, "aliasNamesATreeAgain", f"alias/{endpoint}")
         self._empty_now = empty
         if dangling_rollbacks(world):
             self.broken.setdefault(Invariant.ROLLBACK_NAMES_A_TREE, t)

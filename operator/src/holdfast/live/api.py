@@ -141,8 +141,11 @@ class Api:
         while True:
             answer = await self.create(path, body)
             if answer.status == 409:
-                return await self.need("GET", f"{path}/{body['metadata']['name']}")
-            if answer.status != 403 or asyncio.get_running_loop().time() > until:
+                there = await self.get(f"{path}/{body['metadata']['name']}")
+                if there.status != 404:  # else it went away in between, and is made after all
+                    answer = there
+                    break
+            elif answer.status != 403 or asyncio.get_running_loop().time() > until:
                 break
             await asyncio.sleep(0.1)
         if not answer.ok:

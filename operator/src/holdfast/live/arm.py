@@ -117,7 +117,8 @@ class ArmRun:
         more: dict[str, Any] = {"generation": actor.generation} if actor.generation else {}
         if actor.victims:
             more["victims"] = list(actor.victims)
-        self._ledger.note(t, hold.zone, hold.at, event, f"hold/{name}", **more)
+        where = {"zone": hold.zone, "step": hold.at}
+        self._ledger.note(t, event, f"hold/{name}", "enactor", **where, **more)
 
     async def _watch_services(self) -> None:
         path = f"/api/v1/namespaces/{self._stage.namespace}/services"
@@ -146,7 +147,7 @@ class ArmRun:
                 self._zero = time.time()
             generation = int(change.obj["spec"]["planGeneration"])
             self._plans[generation] = self._t()
-            self._ledger.note(self._t(), "", "", "planned", f"plan/{generation}")
+            self._ledger.note(self._t(), "planned", f"plan/{generation}", "planner")
             self._changed.set()
 
     async def _watch_region(self) -> None:
@@ -157,18 +158,25 @@ class ArmRun:
             self._actors = {z: actor_of(z, raw) for z, raw in (status.get("actors") or {}).items()}
             self._guards_in_force = status.get("guards") or self._guards_in_force
             for zone, actor in self._actors.items():
-                old = before.get(zone) or ActorView(zone)
-                if actor.tried and not old.tried:
-                    self._ledger.note(
-                        self._t(), zone, "flip", actor.tried, f"plan/{actor.generation}"
-                    )
-                if actor.cleaned and not old.cleaned:
-                    self._ledger.note(
-                        self._t(), zone, "delete", "cleaned", f"plan/{actor.generation}"
-                    )
-                if actor.rollback_missing and not old.rollback_missing:
-                    self._ledger.note(self._t(), zone, "read", "stuck", f"plan/{actor.generation}")
+                self._note_actor(before.get(zone) or ActorView(zone), actor)
             self._changed.set()
+
+    def _note_actor(self, old: ActorView, new: ActorView) -> None:
+        """What one enactor has newly reported of itself."""
+
+        def note(event: str, step: str, generation: int) -> None:
+            where = {"zone": new.zone, "step": step}
+            self._ledger.note(self._t(), event, f"plan/{generation}", "enactor", **where)
+
+        if new.tried and not old.tried:
+            note(new.tried, "flip", new.tried_generation)
+        if new.cleaned and not old.cleaned and self._is_held_at_delete(new.zone):
+            note("cleaned", "delete", new.generation)
+        if new.rollback_missing and not old.rollback_missing:
+            note("stuck", "read", new.generation)
+
+    def _is_held_at_delete(self, zone: str) -> bool:
+        return any(h.zone == zone and h.at == "delete" for h in self._holds)
 
     async def _probe_document(self) -> Json:
         """The probe's tallies on our clock: its offset is measured to half a round trip."""
@@ -210,10 +218,10 @@ class ArmRun:
             ledger.broken.setdefault(Invariant.CONVERGES, end)
         first = servers.get("authoritative", {}).get("firstEmptyAt")
         if first is not None:
-            ledger.note(first, "", "", "firstEmptyAnswer", "authoritative")
+            ledger.note(first, "firstEmptyAnswer", "authoritative", "probe")
             again = servers["authoritative"].get("recoveredAt")
             if again is not None:
-                ledger.note(again, "", "", "answeredAgain", "authoritative")
+                ledger.note(again, "answeredAgain", "authoritative", "probe")
         empty = sum(int(s["empty"]) for s in servers.values())
         refused = sum(a.stale_refused for a in self._actors.values())
         dropped = sum(a.stale_dropped for a in self._actors.values())

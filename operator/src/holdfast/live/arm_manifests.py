@@ -225,6 +225,12 @@ def probe_deployment(
         "image": install.image,
         "imagePullPolicy": install.pull_policy,
         "args": args,
+        "env": [
+            {
+                "name": "HOLDFAST_NAMESPACE",
+                "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
+            }
+        ],
         "ports": [{"name": "http", "containerPort": 8080}],
         "readinessProbe": _http_probe("/healthz", 8080),
     }

@@ -14,6 +14,7 @@ from holdfast.live.wire import GROUP_PATH
 log = logging.getLogger("holdfast.scenario")
 
 READY_DEADLINE_SECONDS = 180.0
+GONE_DEADLINE_SECONDS = 90.0
 DNS_SERVERS = ("authoritative", "resolver")
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
@@ -37,7 +38,7 @@ class Stage:
         """Everything but the Region, which comes last: with it the loops begin."""
         space, region = self.namespace, self._scenario.region_name
         say("creating the namespace")
-        await self._claim()
+        await self._claim(say)
         for binding in manifests.role_bindings(self._install):
             await self._api.ensure(f"{RBAC}/namespaces/{space}/rolebindings", binding)
         await self._api.ensure(
@@ -120,18 +121,28 @@ class Stage:
     async def _core(self, resource: str, body: Json) -> Json:
         return await self._api.ensure(f"/api/v1/namespaces/{self.namespace}/{resource}", body)
 
-    async def _claim(self) -> None:
+    async def _claim(self, say: Callable[[str], None]) -> None:
         """Create the namespace. One of that name that is not this Scenario's is left alone."""
         body = manifests.namespace(self._scenario, self._arm.name)
         found = await self._api.ensure("/api/v1/namespaces", body)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + GONE_DEADLINE_SECONDS
+        while "deletionTimestamp" in found["metadata"] and loop.time() < until:
+            say(f"waiting for the former namespace {self.namespace} to go")
+            await asyncio.sleep(1.0)
+            found = await self._api.ensure("/api/v1/namespaces", body)
+        if "deletionTimestamp" in found["metadata"]:
+            raise ArmError(
+                f"namespace {self.namespace} is still being deleted after "
+                f"{GONE_DEADLINE_SECONDS:.0f} s: see what keeps it with kubectl get namespace "
+                f"{self.namespace} -o yaml, then apply again"
+            )
         owners = {o["uid"] for o in found["metadata"].get("ownerReferences") or ()}
         if self._scenario.uid not in owners:
             raise ArmError(
                 f"namespace {self.namespace} exists and is not this Scenario's: "
                 "delete it, or rename the Scenario or the arm"
             )
-        if "deletionTimestamp" in found["metadata"]:
-            raise ArmError(f"namespace {self.namespace} is still being deleted: apply again later")
 
     async def _publish(self) -> None:
         for name, port in zip(DNS_SERVERS, self._install.node_ports, strict=False):

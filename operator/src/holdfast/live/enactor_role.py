@@ -21,7 +21,7 @@ from holdfast.core.enactor import (
     Stale,
     enact,
 )
-from holdfast.core.holds import ActorView, actor_of, actor_status, catcher
+from holdfast.core.holds import ActorView, Tried, actor_of, actor_status, catcher
 from holdfast.core.intents import Intent, PatchAlias, Reach, Replace
 from holdfast.core.objects import Plan
 from holdfast.core.region import Region, backoff
@@ -117,13 +117,13 @@ class Enactor:
                         stale_refused=view.stale_refused + conflicted,
                         stale_dropped=view.stale_dropped + (not conflicted),
                     )
-                    self._tried("refused" if conflicted else "dropped")
+                    self._tried("refused" if conflicted else "dropped", generation)
             case Refused(generation, endpoint, reason):
                 log.warning("%s: plan %s refused at %s: %s", space, generation, endpoint, reason)
                 if reason.startswith("no rollback record"):
                     metrics.WRITES.labels(space, "rollback_missing").inc()
                     self._say(rollback_missing=self._view.rollback_missing + 1)
-                self._tried("refused")
+                self._tried("failed", generation)
                 await asyncio.sleep(REFUSED_PAUSE_SECONDS * random.uniform(0.5, 1.0))
             case Deferred(carried, reason):
                 log.debug("%s: deferred: %s", space, reason)
@@ -152,7 +152,7 @@ class Enactor:
                 generation = getattr(obj, "generation", 0)
                 endpoint = getattr(obj, "endpoint", "")
                 metrics.GENERATION.labels(space, endpoint, "applied").set(generation)
-                self._tried("flipped")
+                self._tried("flipped", generation)
             case Conflict() | Missed():
                 result = "conflict" if isinstance(intent, Replace) else "lock_lost"
                 metrics.WRITES.labels(space, result).inc()
@@ -189,9 +189,9 @@ class Enactor:
         except TimeoutError:
             log.warning("%s: %s was never released", self.region.namespace, name)
 
-    def _tried(self, how: str) -> None:
+    def _tried(self, how: Tried, generation: int) -> None:
         if self._view.let_go and not self._view.tried:
-            self._say(tried=how)
+            self._say(tried=how, tried_generation=generation)
 
     def _say(self, **changes: object) -> None:
         self._view = replace(self._view, **changes)  # type: ignore[arg-type]

@@ -18,16 +18,25 @@ from holdfast.live import metrics
 from holdfast.live.resolver import Response, Server, ask
 from holdfast.live.store import PORT
 
+AUTHORITATIVE = "authoritative"
 INTERVAL_SECONDS = 0.1
 QUERY_TIMEOUT_SECONDS = 1.0
 CONNECT_TIMEOUT_SECONDS = 1.0
 
 
 class Probe:
-    """Asks for one name. `servers` by the name under which they are tallied."""
+    """Asks for one name. `servers` by the name under which they are tallied, the authoritative one
+    among them; `region` is the namespace, as metrics name it."""
 
-    def __init__(self, name: str, families: Sequence[Family], servers: dict[str, Server]) -> None:
+    def __init__(
+        self,
+        name: str,
+        families: Sequence[Family],
+        servers: dict[str, Server],
+        region: str,
+    ) -> None:
         self._name, self._families, self._servers = name, families, servers
+        self._region = region
         self.tallies = {server: Tally() for server in servers}
         self.connects = {"ok": 0, "failed": 0}
         self.answered: dict[str, set[tuple[str, ...]]] = {}
@@ -45,6 +54,8 @@ class Probe:
                 await asyncio.sleep(max(0.0, due - loop.time()))
 
     async def _ask(self, label: str, server: Server, family: Family) -> None:
+        if label != AUTHORITATIVE and self.tallies[AUTHORITATIVE].began is None:
+            return  # a resolver asked too early would cache "no such name" for a minute
         asked = time.time()
         response = await ask(server, self._name, family, QUERY_TIMEOUT_SECONDS)
         tally = self.tallies[label]
@@ -58,8 +69,8 @@ class Probe:
         if response.generation is not None and response.addresses:
             self.answered.setdefault(response.tree, set()).add(response.addresses)
             endpoint = response.tree.rpartition("-p")[0]
-            metrics.GENERATION.labels("", endpoint, "served").set(response.generation)
-        if label == "resolver" and tally.began is not None:
+            metrics.GENERATION.labels(self._region, endpoint, "served").set(response.generation)
+        if label != AUTHORITATIVE and tally.began is not None:
             await self._connect(response)
 
     async def _connect(self, response: Response) -> None:
