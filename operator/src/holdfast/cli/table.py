@@ -143,8 +143,8 @@ def _sentence(line: Json) -> str:
 
 
 def _advice(console: Console, arm: Json) -> None:
-    for guard in arm.get("guardsMissing") or ():
-        console.print(f"  would have held: [bold]{guard}[/]   {guard_yaml(guard)}", markup=True)
+    for guard, held in (arm.get("wouldHaveHeld") or {}).items():
+        console.print(f"  {', '.join(held)} would have held with [bold]{guard_yaml(guard)}[/]")
     if arm.get("verdict") == "Pass" and arm.get("invariantsBroken") == ["RollbackNamesATree"]:
         console.print(
             "  RollbackNamesATree breaks behind any fence when ByAge cleans and a generation was "

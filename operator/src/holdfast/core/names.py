@@ -24,7 +24,7 @@ CAPACITY_ANNOTATION = "holdfast.dev/capacity"
 
 GENERATION_MAX = 2**31 - 1
 _SUFFIX_MAX = len(f"-p{GENERATION_MAX}-00000000-v4")
-ENDPOINT_NAME_MAX = 63 - _SUFFIX_MAX  # 37
+ENDPOINT_NAME_MAX = 63 - _SUFFIX_MAX  # 39
 
 _TREE = re.compile(r"^(?P<endpoint>[a-z](?:[-a-z0-9]*[a-z0-9])?)-p(?P<generation>[1-9][0-9]{0,9})$")
 

@@ -100,11 +100,17 @@ _HOLDS: Mapping[Invariant, tuple[str, ...]] = {
 cleaning breaks it behind the best fence, whenever a generation is skipped."""
 
 
-def guards_missing(broken: Iterable[Invariant], guards: DnsGuards) -> tuple[str, ...]:
-    """The guards that would have held what broke and are not on, as `dns.fence=Generation`."""
+def guards_missing(
+    broken: Iterable[Invariant], guards: DnsGuards
+) -> dict[str, tuple[Invariant, ...]]:
+    """The guards that are not on, as `dns.fence=Generation`, with what each would have held."""
     on = {f"dns.{name}={rung}" for name, rung in effective(guards)["dns"].items()}
-    wanted = {guard for invariant in broken for guard in _HOLDS[invariant]}
-    return tuple(sorted(wanted - on))
+    found: dict[str, tuple[Invariant, ...]] = {}
+    for invariant in sorted(broken):
+        for guard in _HOLDS[invariant]:
+            if guard not in on:
+                found[guard] = (*found.get(guard, ()), invariant)
+    return found
 
 
 def guard_yaml(guard: str) -> str:

@@ -236,6 +236,7 @@ class ArmRun:
             healthy_at_first=bool(servers) and all("beganAt" in s for s in servers.values()),
         )
         verdict, why = judge(self._arm.expect, evidence)
+        missing = guards_missing(ledger.broken, self._arm.guards)
         guards = effective(self._arm.guards)
         if self._guards_in_force and self._guards_in_force != guards:
             log.error("guards in force differ: %s", self._guards_in_force)
@@ -265,7 +266,8 @@ class ArmRun:
             "message": why,
             "seconds": round(end, 1),
             "invariantsBroken": sorted(str(i) for i in ledger.broken),
-            "guardsMissing": list(guards_missing(ledger.broken, self._arm.guards)),
+            "guardsMissing": sorted(missing),
+            "wouldHaveHeld": {guard: list(held) for guard, held in missing.items()},
             "dns": dns,
             "timeline": sorted(ledger.timeline, key=lambda line: line["t"]),
         }

@@ -1,0 +1,180 @@
+"""Ledger, answers and verdicts by values."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.answers import Answer, Tally, classify
+from holdfast.core.guards import AWS_2025, Fence
+from holdfast.core.invariants import Invariant
+from holdfast.core.ledger import AliasSeen, Ledger, TreeSeen
+from holdfast.core.objects import Alias, Tree
+from holdfast.core.verdict import (
+    Evidence,
+    Outcome,
+    Verdict,
+    guard_yaml,
+    guards_missing,
+    judge,
+    outcome_of,
+    worst,
+)
+
+
+def alias(generation: int, rollback: str = "", version: str = "1", lock: str = "") -> AliasSeen:
+    target = f"dynamodb-p{generation}"
+    writer = "us-east-1a/pod"
+    return AliasSeen(
+        Alias("dynamodb", target, generation, rollback, lock, writer, "u", version), gone=False
+    )
+
+
+def tree(generation: int, gone: bool = False) -> TreeSeen:
+    return TreeSeen(Tree(f"dynamodb-p{generation}", "dynamodb", generation, "u", "1"), gone)
+
+
+def test_the_incident_in_the_ledger() -> None:
+    ledger = Ledger()
+    for t, seen in enumerate(
+        [tree(1), tree(4), alias(4), alias(4, lock="x", version="2"), alias(1, version="3")]
+    ):
+        ledger.see(float(t), seen)
+    assert ledger.stale_writes_applied == 1
+    assert ledger.live_generations == [(2.0, "dynamodb", 4), (4.0, "dynamodb", 1)]
+    assert set(ledger.broken) == {Invariant.MONOTONE}
+    flip = ledger.timeline[-1]
+    assert flip["event"] == "staleFlip"
+    assert (flip["resourceVersionBefore"], flip["resourceVersionAfter"]) == ("2", "3")
+    ledger.see(5.0, tree(1, gone=True))
+    assert set(ledger.broken) == {
+        Invariant.MONOTONE,
+        Invariant.NO_LIVE_DELETE,
+        Invariant.NON_EMPTY,
+    }
+    assert ledger.emptied == [(5.0, "dynamodb")]
+    assert ledger.empty_at_the_end()
+    ledger.see(6.0, tree(5))
+    ledger.see(6.0, alias(5, version="9"))
+    assert not ledger.empty_at_the_end()
+
+
+def test_a_rollback_record_that_names_nothing_is_reported_and_is_no_outage() -> None:
+    ledger = Ledger()
+    for seen in (tree(1), tree(5), alias(5, rollback="dynamodb-p1"), tree(1, gone=True)):
+        ledger.see(0.0, seen)
+    assert set(ledger.broken) == {Invariant.ROLLBACK_NAMES_A_TREE}
+    assert outcome_of(evidence(broken=frozenset(ledger.broken))) is Outcome.PREVENTED
+
+
+@pytest.mark.parametrize(
+    ("rcode", "addresses", "generation", "answer"),
+    [
+        ("NOERROR", 3, 7, Answer.OK),
+        ("NOERROR", 3, 6, Answer.STALE),
+        ("NOERROR", 3, None, Answer.OK),
+        ("NOERROR", 0, 7, Answer.EMPTY),
+        ("NXDOMAIN", 0, None, Answer.NXDOMAIN),
+        ("SERVFAIL", 0, None, Answer.SERVFAIL),
+        ("REFUSED", 0, None, Answer.SERVFAIL),
+    ],
+)
+def test_classes_of_answers(
+    rcode: str, addresses: int, generation: int | None, answer: Answer
+) -> None:
+    assert classify(rcode, addresses, generation, newest=7) is answer
+
+
+def test_an_empty_episode_lasts_from_the_first_empty_to_the_next_good_answer() -> None:
+    tally = Tally()
+    tally.add(0.0, Answer.NXDOMAIN, None)  # before it was born
+    for t, answer in [(1.0, Answer.OK), (2.0, Answer.EMPTY), (2.5, Answer.MISSING)]:
+        tally.add(t, answer, 7 if answer is Answer.OK else None)
+    assert tally.empty_seconds() == pytest.approx(0.5)
+    tally.add(3.0, Answer.OK, 8)
+    report = tally.report(zero=1.0)
+    assert report["queries"] == 4
+    assert report["emptySeconds"] == 1.0
+    assert (report["firstEmptyAt"], report["recoveredAt"]) == (1.0, 2.0)
+    assert tally.generations == [(1.0, 7), (3.0, 8)]
+
+
+def test_a_tally_without_a_good_answer_reports_no_times() -> None:
+    tally = Tally()
+    tally.add(0.0, Answer.EMPTY, None)
+    assert "beganAt" not in tally.report()
+    assert tally.report()["queries"] == 0
+
+
+@given(st.lists(st.sampled_from(list(Answer)), max_size=60))
+def test_counts_add_up_and_emptiness_is_bounded(answers: list[Answer]) -> None:
+    tally = Tally()
+    for t, answer in enumerate(answers):
+        tally.add(float(t), answer, 1)
+    assert sum(tally.counts.values()) == tally.queries <= len(answers)
+    assert 0 <= tally.empty_seconds() <= len(answers)
+    assert (tally.empty_seconds() == 0) or tally.counts[Answer.EMPTY] > 0
+
+
+def evidence(**changes: object) -> Evidence:
+    good = Evidence(
+        broken=frozenset(),
+        empty_answers=0,
+        coverage=1.0,
+        uncaught_holds=(),
+        overdue_holds=(),
+        stale_refused=1,
+        stale_dropped=0,
+        healthy_at_first=True,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+BROKEN = frozenset({Invariant.NON_EMPTY})
+REPRODUCED, PREVENTED = Outcome.REPRODUCED, Outcome.PREVENTED
+
+
+@pytest.mark.parametrize(
+    ("expect", "changes", "verdict", "why"),
+    [
+        (PREVENTED, {}, Verdict.PASS, "as expected"),
+        (REPRODUCED, {"broken": BROKEN, "empty_answers": 9}, Verdict.PASS, "as expected"),
+        (REPRODUCED, {}, Verdict.FAIL, "did not happen"),
+        (PREVENTED, {"broken": BROKEN}, Verdict.FAIL, "although it was expected to be prevented"),
+        (PREVENTED, {"empty_answers": 1}, Verdict.FAIL, "expected to be prevented"),
+        (PREVENTED, {"empty_answers": 1, "coverage": 0.1}, Verdict.FAIL, "expected to be"),
+        (REPRODUCED, {"broken": BROKEN}, Verdict.INCONCLUSIVE, "the probe saw no empty answer"),
+        (PREVENTED, {"stale_refused": 0}, Verdict.INCONCLUSIVE, "no stale write was attempted"),
+        (PREVENTED, {"coverage": 0.89}, Verdict.INCONCLUSIVE, "89% of its queries"),
+        (PREVENTED, {"healthy_at_first": False}, Verdict.INCONCLUSIVE, "never answered"),
+        (PREVENTED, {"uncaught_holds": ("hold-2",)}, Verdict.INCONCLUSIVE, "hold-2"),
+        (PREVENTED, {"overdue_holds": ("hold-1",)}, Verdict.INCONCLUSIVE, "deadline"),
+    ],
+)
+def test_the_rules_of_a_verdict(
+    expect: Outcome, changes: dict[str, object], verdict: Verdict, why: str
+) -> None:
+    found, sentence = judge(expect, evidence(**changes))
+    assert found is verdict
+    assert why in sentence
+
+
+def test_the_scenario_is_as_bad_as_its_worst_arm() -> None:
+    assert worst([Verdict.PASS, Verdict.PASS]) is Verdict.PASS
+    assert worst([Verdict.PASS, Verdict.FAIL]) is Verdict.FAIL
+    assert worst([Verdict.FAIL, Verdict.INCONCLUSIVE]) is Verdict.INCONCLUSIVE
+    assert worst(list(Verdict)) is Verdict.ERROR
+    assert worst([]) is Verdict.INCONCLUSIVE
+
+
+def test_what_broke_names_the_guard_that_is_not_on_and_its_yaml() -> None:
+    broken = [Invariant.NON_EMPTY, Invariant.MONOTONE, Invariant.CONVERGES]
+    assert guards_missing(broken, AWS_2025) == {
+        "dns.rollback=Decoupled": (Invariant.CONVERGES,),
+        "dns.fence=Generation": (Invariant.MONOTONE, Invariant.NON_EMPTY),
+    }
+    fenced = replace(AWS_2025, fence=Fence.GENERATION)
+    assert guards_missing([Invariant.NON_EMPTY], fenced) == {}
+    assert guards_missing(list(Invariant), AWS_2025), "every invariant has an entry"
+    assert guard_yaml("dns.fence=Generation") == "guards: {dns: {fence: Generation}}"

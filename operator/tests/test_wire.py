@@ -1,0 +1,138 @@
+"""Values survive the wire; a refusal becomes the right reply; an unfenced write is not sent."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from kubernetes.aio.client.configuration import Configuration
+
+from holdfast.core.intents import PatchAlias, Replace
+from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Object, Plan, Slice, Tree
+from holdfast.core.replies import (
+    Absent,
+    Conflict,
+    Exists,
+    Missed,
+    Overloaded,
+    Rejected,
+    Reply,
+    TimedOut,
+)
+from holdfast.live.api import Answer, Api
+from holdfast.live.perform import refusal
+from holdfast.live.planner_role import front_end
+from holdfast.live.wire import parse, patch_operations, render
+
+STORED = {"uid": "u-1", "resourceVersion": "7"}
+
+
+def stored(obj: Object) -> dict[str, Any]:
+    raw = render(obj, "ns", "us-east-1")
+    raw["metadata"] |= STORED
+    return raw
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        Alias("dynamodb", "dynamodb-p7", 7, "dynamodb-p6", "a/x 1.000", "a/x", "u-1", "7"),
+        Tree("dynamodb-p7", "dynamodb", 7, "u-1", "7"),
+        Slice("s", "dynamodb-p7", "u-0", "IPv4", ("10.0.0.1", "10.0.0.2"), "u-1", "7"),
+        Slice("s", "dynamodb-p7", "u-0", "IPv6", ("fd00::1",), "u-1", "7"),
+        Plan(7, (EndpointPlan("dynamodb", (FrontEnd("10.0.0.1", 100),)),)),
+    ],
+    ids=lambda o: type(o).__name__,
+)
+def test_round_trip(obj: Object) -> None:
+    assert parse(type(obj), stored(obj)) == obj
+
+
+def test_an_alias_names_its_tree_in_full_inside_the_plugins_zone() -> None:
+    raw = render(Alias("dynamodb", "dynamodb-p7", 7), "ns", "us-east-1")
+    assert raw["spec"]["externalName"] == "dynamodb-p7.ns.svc.us-east-1.cloud.test"
+    assert "uid" not in raw["metadata"]
+
+
+def test_a_hand_edited_generation_reads_as_none() -> None:
+    for text in ("", "seven", "-1", "1e3", "9" * 11, "٣٤" * 6):
+        raw = stored(Alias("dynamodb", "dynamodb-p7", 7))
+        raw["metadata"]["annotations"]["holdfast.dev/plan-generation"] = text
+        alias = parse(Alias, raw)
+        assert isinstance(alias, Alias)
+        assert alias.generation == 0
+
+
+def test_the_flip_tests_the_lock_first_and_leaves_out_what_stays() -> None:
+    patch = PatchAlias("dynamodb", expect_lock="old", lock="new")
+    operations = patch_operations(patch, "ns", "us-east-1")
+    lock = "/metadata/annotations/holdfast.dev~1lock"
+    assert operations == [
+        {"op": "test", "path": lock, "value": "old"},
+        {"op": "replace", "path": lock, "value": "new"},
+    ]
+
+
+def body(reason: str, causes: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    return {"reason": reason, "message": "m", "details": {"causes": causes} if causes else {}}
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "reply"),
+    [
+        (0, {"message": "gone"}, TimedOut(1.0)),
+        (504, {}, TimedOut(1.0)),
+        (404, body("NotFound"), Absent(1.0)),
+        (409, body("AlreadyExists"), Exists(1.0)),
+        (409, body("Conflict"), Conflict(1.0)),
+        (422, body("Invalid"), Missed(1.0)),
+        (422, body("Invalid", [{"reason": "FieldValueInvalid"}]), "FieldValueInvalid"),
+        (403, body("Forbidden"), "Forbidden"),
+        (403, body("Forbidden", [{"reason": "NamespaceTerminating"}]), "NamespaceTerminating"),
+        (429, body("TooManyRequests"), Overloaded(1.0)),
+        (500, body("InternalError"), Overloaded(1.0)),
+        (413, {}, "413"),
+    ],
+)
+def test_conflict_absence_time_out_and_overload_are_told_apart(
+    status: int, said: dict[str, Any], reply: Reply | str
+) -> None:
+    wanted = Rejected(reply, said.get("message", ""), 1.0) if isinstance(reply, str) else reply
+    assert refusal(Answer(status, said), 1.0) == wanted
+
+
+@pytest.mark.parametrize(("uid", "version"), [("", "7"), ("u", ""), ("u", "0")])
+def test_an_unfenced_replace_cannot_even_be_said(uid: str, version: str) -> None:
+    with pytest.raises(ValueError, match="unfenced"):
+        Replace(Alias("dynamodb", "t", 1, uid=uid, resource_version=version))
+
+
+def test_the_client_sends_no_write_without_its_precondition() -> None:
+    async def attempt() -> None:
+        api = Api(Configuration(host="http://127.0.0.1:1"), "test")
+        for meta in ({}, {"uid": "u"}, {"uid": "u", "resourceVersion": "0"}):
+            with pytest.raises(ValueError, match="without its precondition"):
+                await api.replace("/x", {"metadata": meta})
+        with pytest.raises(ValueError, match="leading test"):
+            await api.json_patch("/x", [{"op": "replace", "path": "/a", "value": 1}])
+        lost = await api.get("/x")
+        assert lost.status == 0, "no server: a value, not an exception"
+        await api.close()
+
+    asyncio.run(attempt())
+
+
+def pod(ready: bool = True, capacity: str | None = "50", ip: str = "10.0.0.1") -> dict[str, Any]:
+    notes = {} if capacity is None else {"holdfast.dev/capacity": capacity}
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    return {"metadata": {"annotations": notes}, "status": {"conditions": conditions, "podIP": ip}}
+
+
+def test_a_front_end_is_a_ready_pod_with_a_usable_capacity() -> None:
+    assert front_end(pod()) == FrontEnd("10.0.0.1", 50)
+    assert front_end(pod(ready=False)) is None
+    assert front_end(pod(ip="")) is None
+    leaving = pod()
+    leaving["metadata"]["deletionTimestamp"] = "now"
+    assert front_end(leaving) is None
+    for nonsense in (None, "", "0", "-3", "1e9", "99999999", "ten"):
+        assert front_end(pod(capacity=nonsense)) == FrontEnd("10.0.0.1", 100)
