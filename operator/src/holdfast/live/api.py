@@ -172,6 +172,9 @@ async def configuration(kubeconfig: str | None = None) -> Any:
     found = Configuration()
     if SERVICE_ACCOUNT.exists():
         kube_config.load_incluster_config(found)
+        # A Pod asks its API server directly; looking for a proxy in the environment would cost
+        # every call a thread.
+        found.client_session_kwargs = {"trust_env": False}
     else:
         path = kubeconfig or os.environ.get("KUBECONFIG") or None
         await kube_config.load_kube_config(config_file=path, client_configuration=found)

@@ -26,9 +26,10 @@ CHECK_TO_WRITE = Histogram(
     ["region"],
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
-TREE_PROOF = Histogram(
-    "holdfast_tree_proof_seconds",
-    "How long a new tree took to be served by every authoritative server.",
+CALL = Histogram(
+    "holdfast_call_seconds",
+    "Duration of each kind of call; Prove is the wait until a new tree is served.",
+    ["call"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30, 90),
 )
 DELETED = Counter("holdfast_trees_deleted_total", "Trees deleted by the cleaner.", ["region"])

@@ -76,6 +76,15 @@ class Performer:
         self._pick, self._servers, self._reach = pick, servers, reach
 
     async def __call__(self, intent: Intent) -> Reply:
+        began = time.monotonic()
+        reply = await self._perform(intent)
+        if not isinstance(intent, Pick | Reach):
+            kind = getattr(intent, "kind", type(getattr(intent, "obj", None)))
+            name = "" if kind is type(None) else kind.__name__
+            metrics.CALL.labels(f"{type(intent).__name__}{name}").observe(time.monotonic() - began)
+        return reply
+
+    async def _perform(self, intent: Intent) -> Reply:
         match intent:
             case Get(kind, name):
                 answer = await self._api.get(f"{path_of(kind, self._namespace)}/{name}")
@@ -127,7 +136,6 @@ class Performer:
                 return Unproven(seen, time.time())
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _POLL_SECONDS[1])
-        metrics.TREE_PROOF.observe(time.monotonic() - started)
         return Proven(time.time())
 
     def _reply(
