@@ -41,3 +41,9 @@ def test_import_operator_is_pythons() -> None:
     root = Path(__file__).resolve().parents[1]
     assert not list(root.glob("*.py"))
     assert str(root) not in str(getattr(operator, "__file__", ""))
+
+
+def test_two_lives_of_one_tree_never_share_a_slice() -> None:
+    one, other = (names.slice_name("dynamodb-p7", uid, "IPv4") for uid in ("a" * 36, "b" * 36))
+    assert one != other
+    assert names.slice_name("dynamodb-p7", "a" * 36, "IPv6") != one
