@@ -65,6 +65,11 @@ bench-dns: install ## Figures of the DNS loops, as ratios within one run (out/be
 .PHONY: bench
 bench: bench-dns ## All benchmarks
 
+.PHONY: picture
+picture: $(READY) ## Draw out/dns-race.json as docs/dns-race.svg and out/dns-race.png
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[pictures]' --no-build-isolation
+	@$(BIN)/python -m e2e.draw_race out/dns-race.json docs/dns-race.svg out/dns-race.png
+
 .PHONY: uninstall
 uninstall: ## Scenarios, then the chart
 	@$(WITH_CLUSTER) kubectl delete scenarios --all --ignore-not-found --wait
