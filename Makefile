@@ -31,7 +31,7 @@ demo: install ## Cluster, chart, the Scenario dns-race, and what customers saw (
 test: lint unit e2e ## Everything: lint, unit tests, and the end-to-end tests on the cluster
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy, the layers, helm lint, and that what is generated is fresh
+lint: $(READY) ## ruff, mypy strict, and the layers of the architecture
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

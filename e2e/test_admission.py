@@ -149,6 +149,21 @@ def test_what_the_bad_ones_are_made_of_is_good(base: dict[str, Any]) -> None:
     assert refusal(changed(base, "metadata.labels", {"a": "b"})) == ""
 
 
+def test_a_plan_is_immutable() -> None:
+    run("kubectl", "delete", "dnsplan", "plan-0000000007", "-n", "default", "--ignore-not-found")
+    made = run("kubectl", "create", "-f", "-", stdin=json.dumps(PLAN))
+    assert made.returncode == 0, made.stderr
+    try:
+        edited = changed(PLAN, ADDRESS, "10.0.0.2")
+        done = run("kubectl", "apply", "-f", "-", stdin=json.dumps(edited))
+        assert done.returncode != 0
+        assert "a plan is immutable: append a new one" in done.stderr
+        again = run("kubectl", "create", "-f", "-", stdin=json.dumps(PLAN))
+        assert "already exists" in again.stderr, "one generation, one plan"
+    finally:
+        run("kubectl", "delete", "dnsplan", "plan-0000000007", "-n", "default")
+
+
 def test_ipv6_addresses_are_taken() -> None:
     assert refusal(changed(PLAN, ADDRESS, "fd00::1")) == ""
 

@@ -197,6 +197,21 @@ def test_pods_of_the_operator_are_restricted() -> None:
     assert "Warning" not in done.stderr
 
 
+def test_the_chart_lints_and_refuses_values_it_does_not_know() -> None:
+    chart = str(ROOT / "charts/holdfast")
+    linted = run("helm", "lint", "--strict", chart)
+    assert linted.returncode == 0, linted.stdout
+    for value, says in {
+        "zones={}": "zones",
+        "nodePorts={80}": "nodePorts",
+        "image.pullPolicy=Sometimes": "pullPolicy",
+        "imgae.tag=x": "imgae",
+    }.items():
+        refused = run("helm", "template", chart, "--kube-version", "1.34", "--set", value)
+        assert refused.returncode != 0
+        assert says in refused.stderr
+
+
 def test_helm_test_proves_the_installation_and_can_fail() -> None:
     """Take one right away: it fails and says which. Give it back: it passes."""
     kubectl("delete", "clusterrolebinding", "holdfast-enactor")

@@ -39,6 +39,7 @@ class Planner:
         self._content: tuple[EndpointPlan, ...] | None = None
         self._appended_at = 0.0
         self._said: tuple[object, ...] = ()
+        self._ready_since = (False, rfc3339())
 
     def update(self, region: Region, generation: int) -> None:
         self.region, self.generation = region, generation
@@ -115,15 +116,18 @@ class Planner:
         if said == self._said:
             return
         endpoints = len(self.region.endpoints)
+        good = ready and front_ends > 0
+        if self._ready_since[0] != good:
+            self._ready_since = (good, rfc3339())
         condition = {
             "type": "Ready",
-            "status": "True" if ready and front_ends else "False",
-            "reason": "Planned" if ready and front_ends else "NoFrontEnd",
+            "status": "True" if good else "False",
+            "reason": "Planned" if good else "NoFrontEnd",
             "message": f"plan {self._newest}: {endpoints} endpoint(s), {front_ends} front end(s)"
             if front_ends
             else f"no ready front end; the last plan ({self._newest}) stays",
             "observedGeneration": self.generation,
-            "lastTransitionTime": rfc3339(),
+            "lastTransitionTime": self._ready_since[1],
         }
         status = {
             "observedGeneration": self.generation,

@@ -90,7 +90,14 @@ class ScenarioRun:
             self._arms[arm.name] = self._before.get(
                 arm.name, {"name": arm.name, "phase": "Pending", "expect": str(arm.expect)}
             )
-        await self._write(phase="Running", startedAt=started)
+        await self._write(
+            phase="Running",
+            startedAt=started,
+            conditions=[
+                _condition("Complete", "False", "Running", "arms are running", self._generation),
+                _condition("Succeeded", "Unknown", "Running", "no verdict yet", self._generation),
+            ],
+        )
         teller = asyncio.create_task(self._tell())
         try:
             for arm in scenario.arms:
@@ -154,9 +161,9 @@ class ScenarioRun:
 
     async def _finish(self, verdict: Verdict, message: str) -> None:
         self._message = message
-        good = verdict is Verdict.PASS
+        good = "True" if verdict is Verdict.PASS else "False"
         conditions = [
-            _condition("Complete", True, "Ran", message, self._generation),
+            _condition("Complete", "True", "Ran", message, self._generation),
             _condition("Succeeded", good, str(verdict), message, self._generation),
         ]
         await self._write(
@@ -177,10 +184,10 @@ class ScenarioRun:
             log.warning("status of %s not written: %s", self._name, answer.body.get("message"))
 
 
-def _condition(kind: str, true: bool, reason: str, message: str, generation: int) -> Json:
+def _condition(kind: str, status: str, reason: str, message: str, generation: int) -> Json:
     return {
         "type": kind,
-        "status": "True" if true else "False",
+        "status": status,
         "reason": reason,
         "message": message,
         "observedGeneration": generation,
