@@ -3,7 +3,7 @@
 import pytest
 from drive import Driven, plan
 
-from holdfast.core.enactor import Actor, Applied, Deferred, Refused, Rules, Stale, enact
+from holdfast.core.enactor import Actor, Rules, enact
 from holdfast.core.guards import Cleanup, DnsGuards, Fence, Rollback
 from holdfast.core.intents import Create, Get, PatchAlias, Prove, Replace
 from holdfast.core.objects import Alias, Slice, Tree
@@ -15,6 +15,7 @@ from holdfast.core.replies import (
     TimedOut,
     Unproven,
 )
+from holdfast.core.rounds import Applied, Deferred, Refused, Stale
 from holdfast.fake import FakeApi
 
 A, B = Actor("us-east-1a", "us-east-1a/a"), Actor("us-east-1b", "us-east-1b/b")

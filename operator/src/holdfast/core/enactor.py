@@ -20,44 +20,37 @@ tree anew, which is a partial fix, and histories would grow for ever under the c
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
+from holdfast.core import tree
 from holdfast.core.cleaner import clean
 from holdfast.core.guards import DnsGuards, Fence, Rollback
-from holdfast.core.intents import (
-    Create,
-    Get,
-    Intent,
-    List,
-    PatchAlias,
-    Pick,
-    Prove,
-    Reach,
-    Replace,
-    Step,
-)
+from holdfast.core.intents import Create, Get, Intent, List, PatchAlias, Pick, Reach, Replace
 from holdfast.core.lock import Lock, is_free
-from holdfast.core.names import slice_name, tree_name
-from holdfast.core.objects import Alias, EndpointPlan, Plan, Slice, Tree, family_of
+from holdfast.core.names import tree_name
+from holdfast.core.objects import Alias, Plan, Tree
 from holdfast.core.replies import (
     Absent,
     Conflict,
     Exists,
     Listed,
     Missed,
-    Overloaded,
     Picked,
-    Proven,
     Read,
-    Rejected,
     Reply,
-    TimedOut,
-    Unproven,
     Written,
 )
-
-PROOF_DEADLINE_SECONDS = 90.0
-"""After an outage of the API server CoreDNS's two watches come back up to a minute apart."""
+from holdfast.core.rounds import (
+    Applied,
+    Carried,
+    Deferred,
+    Flow,
+    Idle,
+    Refused,
+    Stale,
+    Stop,
+    refusal,
+    unexpected,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,77 +70,11 @@ class Rules:
     lock_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A plan kept across rounds, with the place at which the next round goes on."""
-
-    plan: Plan
-    endpoint: str
-    step: Literal["tree", "turn"]
-    attempt: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """No plan yet, or nothing newer than what is applied."""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The plan is live everywhere. `flipped` by us, `already` by another hand."""
-
-    generation: int
-    flipped: tuple[str, ...]
-    already: tuple[str, ...]
-    deleted: tuple[int, ...]
-    undeleted: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """Dropped by our own check: something newer is live. `at` is the step that noticed;
-    `conflicted` if a write of ours was first refused by its resourceVersion."""
-
-    generation: int
-    live: int
-    at: Step
-    endpoint: str = ""
-    conflicted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The apply failed and is not retried: the next round starts over at `pick`."""
-
-    generation: int
-    endpoint: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """Try again later, with the same plan at the same step; from `pick` if nothing is carried."""
-
-    carried: Carried | None
-    reason: str
-
-
-Round: TypeAlias = Idle | Applied | Stale | Refused | Deferred
-Flow: TypeAlias = Generator[Intent, Reply, Round]
-
-
-class _Stop(Exception):
-    """Ends the round from inside a step."""
-
-    def __init__(self, outcome: Round) -> None:
-        self.outcome = outcome
-
-
 def enact(me: Actor, rules: Rules, carried: Carried | None = None) -> Flow:
     """One round. Never raises for what the world may answer; the outcome says what came of it."""
     try:
         return (yield from _round(me, rules, carried))
-    except _Stop as stop:
+    except Stop as stop:
         return stop.outcome
 
 
@@ -172,7 +99,7 @@ def _round(me: Actor, rules: Rules, carried: Carried | None) -> Flow:
             resumed = True
             here = replace(here, step=carried.step, attempt=carried.attempt + 1)
         if here.step == "tree":
-            yield from _tree(here, wanted)
+            yield from tree.build(here, wanted)
             here = replace(here, step="turn")
         if rules.guards.fence is Fence.CHECK_ONCE:
             moved = yield from _flip_under_lock(me, rules, here)
@@ -201,81 +128,17 @@ def _check(plan: Plan) -> Generator[Intent, Reply, bool]:
     yield Reach("check", plan.generation)
     reply = yield List(Alias)
     if not isinstance(reply, Listed):
-        raise _Stop(_refusal(plan.generation, "", None, reply))
+        raise Stop(refusal(plan.generation, "", None, reply))
     aliases = {a.endpoint: a for a in reply.items if isinstance(a, Alias)}
     live = max((a.generation for a in aliases.values()), default=0)
     if live > plan.generation:
-        raise _Stop(Stale(plan.generation, live, "check"))
+        raise Stop(Stale(plan.generation, live, "check"))
     return all(
         (alias := aliases.get(e.endpoint)) is not None
         and (alias.generation, alias.target)
         == (plan.generation, tree_name(e.endpoint, plan.generation))
         for e in plan.endpoints
     )
-
-
-def _tree(here: Carried, wanted: EndpointPlan) -> Generator[Intent, Reply, None]:
-    """Create the tree, its slices, and prove that it is served. The Service's uid must be the same
-    before and after: a tree deleted and made anew in between has lost its slices."""
-    plan = here.plan
-    yield Reach("tree", plan.generation, wanted.endpoint)
-    tree = Tree(tree_name(wanted.endpoint, plan.generation), wanted.endpoint, plan.generation)
-    uid = yield from _create_tree(here, tree)
-    addresses = wanted.addresses()
-    for family in sorted({family_of(a) for a in addresses}):
-        piece = Slice(
-            name=slice_name(tree.name, uid, family),
-            tree=tree.name,
-            tree_uid=uid,
-            family=family,
-            addresses=tuple(a for a in addresses if family_of(a) == family),
-        )
-        yield from _create_slice(here, piece)
-    match (yield Prove(tree.name, addresses, PROOF_DEADLINE_SECONDS)):
-        case Unproven(seen):
-            raise _Stop(Deferred(here, f"{tree.name} is not served: {seen}"))
-        case Proven():
-            pass
-        case other:
-            raise _unexpected(here, other)
-    match (yield Get(Tree, tree.name)):
-        case Read(Tree(uid=found)) if found == uid:
-            return
-        case Read() | Absent():
-            raise _Stop(Deferred(here, f"{tree.name} was deleted while it was tested"))
-        case other:
-            raise _unexpected(here, other)
-
-
-def _create_tree(here: Carried, tree: Tree) -> Generator[Intent, Reply, str]:
-    reply = yield Create(tree)
-    if isinstance(reply, Exists):
-        reply = yield Get(Tree, tree.name)
-    match reply:
-        case Written(Tree(uid=uid)) | Read(Tree(uid=uid)):
-            return uid
-        case Absent():
-            raise _Stop(Deferred(here, f"{tree.name} was deleted while it was looked up"))
-        case _:
-            raise _unexpected(here, reply)
-
-
-def _create_slice(here: Carried, piece: Slice) -> Generator[Intent, Reply, None]:
-    reply = yield Create(piece)
-    if isinstance(reply, Exists):
-        reply = yield Get(Slice, piece.name)
-    match reply:
-        case Written():
-            return
-        case Read(Slice(tree_uid=owner, addresses=found)):
-            if owner != piece.tree_uid or tuple(sorted(found)) != piece.addresses:
-                raise _Stop(
-                    Refused(here.plan.generation, here.endpoint, f"foreign slice {piece.name}")
-                )
-        case Absent():
-            raise _Stop(Deferred(here, f"slice {piece.name} vanished"))
-        case _:
-            raise _unexpected(here, reply)
 
 
 def _birth(me: Actor, here: Carried) -> Generator[Intent, Reply, bool]:
@@ -295,7 +158,7 @@ def _birth(me: Actor, here: Carried) -> Generator[Intent, Reply, bool]:
         case Exists():
             return False
         case _:
-            raise _unexpected(here, reply)
+            raise unexpected(here, reply)
 
 
 def _read_alias(here: Carried) -> Generator[Intent, Reply, tuple[Alias | None, float]]:
@@ -306,7 +169,7 @@ def _read_alias(here: Carried) -> Generator[Intent, Reply, tuple[Alias | None, f
         case Absent(now):
             return None, now
         case _:
-            raise _unexpected(here, reply)
+            raise unexpected(here, reply)
 
 
 def _flip_under_lock(me: Actor, rules: Rules, here: Carried) -> Generator[Intent, Reply, bool]:
@@ -318,9 +181,9 @@ def _flip_under_lock(me: Actor, rules: Rules, here: Carried) -> Generator[Intent
     if found is None:
         if (yield from _birth(me, here)):
             return True
-        raise _Stop(Deferred(here, "another enactor created the alias first"))
+        raise Stop(Deferred(here, "another enactor created the alias first"))
     if not is_free(found.lock, me.identity, now):
-        raise _Stop(Deferred(here, f"the lock is held: {found.lock}"))
+        raise Stop(Deferred(here, f"the lock is held: {found.lock}"))
     lock = Lock(me.identity, now + rules.lock_seconds).text()
     yield from _write(
         here, PatchAlias(here.endpoint, expect_lock=found.lock, lock=lock), "the lock was lost"
@@ -329,7 +192,7 @@ def _flip_under_lock(me: Actor, rules: Rules, here: Carried) -> Generator[Intent
     yield Reach("read", plan.generation, here.endpoint)
     alias, _ = yield from _read_alias(here)
     if alias is None:
-        raise _Stop(Deferred(here, "the alias was deleted"))
+        raise Stop(Deferred(here, "the alias was deleted"))
     if alias.target == mine and alias.generation == plan.generation:
         # Equality is no freshness check: writing the tree over itself would only turn the
         # rollback record into a copy of the live one.
@@ -368,15 +231,15 @@ def _flip_if_newer(me: Actor, rules: Rules, here: Carried) -> Generator[Intent, 
         if alias is None:
             if (yield from _birth(me, here)):
                 return True
-            raise _Stop(Deferred(here, "another enactor created the alias first"))
+            raise Stop(Deferred(here, "another enactor created the alias first"))
         if alias.generation > plan.generation:
-            raise _Stop(Stale(plan.generation, alias.generation, "read", here.endpoint, conflicted))
+            raise Stop(Stale(plan.generation, alias.generation, "read", here.endpoint, conflicted))
         if alias.generation == plan.generation and alias.target == mine:
             return False
         if conflicted:
             # Our write lost to one that is no newer than our plan (a lock, a hand): once more,
             # but in a round of its own, or histories would have no end.
-            raise _Stop(Deferred(here, "conflict with a write that was not newer"))
+            raise Stop(Deferred(here, "conflict with a write that was not newer"))
         rollback = yield from _rollback_record(rules, here, alias, "")
         yield Reach("flip", plan.generation, here.endpoint)
         reply = yield Replace(
@@ -394,7 +257,7 @@ def _flip_if_newer(me: Actor, rules: Rules, here: Carried) -> Generator[Intent, 
             case Conflict():
                 conflicted = True
             case _:
-                raise _unexpected(here, reply)
+                raise unexpected(here, reply)
 
 
 def _rollback_record(
@@ -416,7 +279,7 @@ def _rollback_record(
         case Absent():
             if lock:
                 yield PatchAlias(here.endpoint, expect_lock=lock, lock="")
-            raise _Stop(
+            raise Stop(
                 Refused(
                     here.plan.generation,
                     here.endpoint,
@@ -424,7 +287,7 @@ def _rollback_record(
                 )
             )
         case _:
-            raise _unexpected(here, reply)
+            raise unexpected(here, reply)
 
 
 def _write(here: Carried, patch: PatchAlias, lost: str) -> Generator[Intent, Reply, None]:
@@ -434,24 +297,6 @@ def _write(here: Carried, patch: PatchAlias, lost: str) -> Generator[Intent, Rep
         case Written():
             return
         case Missed() | Conflict() | Absent():
-            raise _Stop(Deferred(here, lost))
+            raise Stop(Deferred(here, lost))
         case _:
-            raise _unexpected(here, reply)
-
-
-def _unexpected(here: Carried, reply: Reply) -> _Stop:
-    return _Stop(_refusal(here.plan.generation, here.endpoint, here, reply))
-
-
-def _refusal(generation: int, endpoint: str, carried: Carried | None, reply: Reply) -> Round:
-    """What comes of a reply that no step expects in particular. A lost reply is not repeated here:
-    the next round reads first, and finds either our own write or none."""
-    match reply:
-        case Rejected(reason, message):
-            return Refused(generation, endpoint, f"{reason}: {message}")
-        case TimedOut():
-            return Deferred(carried, "no answer from the API server")
-        case Overloaded():
-            return Deferred(carried, "the API server is overloaded")
-        case _:
-            raise AssertionError(f"unexpected reply {reply!r}")
+            raise unexpected(here, reply)

@@ -11,21 +11,13 @@ import random
 import time
 from dataclasses import replace
 
-from holdfast.core.enactor import (
-    Actor,
-    Applied,
-    Carried,
-    Deferred,
-    Refused,
-    Round,
-    Stale,
-    enact,
-)
+from holdfast.core.enactor import Actor, enact
 from holdfast.core.holds import ActorView, Tried, actor_of, actor_status, catcher
 from holdfast.core.intents import Intent, PatchAlias, Reach, Replace
 from holdfast.core.objects import Plan
 from holdfast.core.region import Region, backoff
 from holdfast.core.replies import Conflict, Missed, Reply, Written
+from holdfast.core.rounds import Applied, Carried, Deferred, Refused, Round, Stale
 from holdfast.live import metrics
 from holdfast.live.api import Api, Json
 from holdfast.live.authority import Authority
