@@ -139,7 +139,7 @@ def test_a_lost_lock_carries_the_plan_past_tree_and_check() -> None:
     assert isinstance(outcome, Deferred)
     assert "the lock is held: us-east-1a/a" in outcome.reason
     assert outcome.carried is not None
-    assert (outcome.carried.step, outcome.carried.attempt) == ("turn", 1)
+    assert (outcome.carried.plan, outcome.carried.endpoint) == (plan(2), "dynamodb")
     a.finish()
     again = Driven(enact(B, rules(Fence.CHECK_ONCE), outcome.carried), api)
     assert again.finish() == Applied(2, (), ("dynamodb",), (), ())
@@ -164,21 +164,37 @@ def test_a_tree_deleted_during_its_test_is_not_flipped_to() -> None:
     a.advance()
     assert a.pending == Get(Tree, "dynamodb-p1")
     a.advance(reply=Read(Tree("dynamodb-p1", "dynamodb", 1, uid="another"), 0.0))
-    outcome = a.finish()
-    assert isinstance(outcome, Deferred)
-    assert outcome.carried is not None
-    assert outcome.carried.step == "tree"
+    assert a.finish() == Deferred(None, "dynamodb-p1 was deleted while it was tested")
 
 
-def test_an_unserved_tree_defers_with_plan_and_step() -> None:
+def test_a_tree_that_is_never_served_is_given_up_after_ninety_seconds() -> None:
     api = FakeApi()
     api.perform(Create(plan(1)))
     a = Driven(enact(A, rules(Fence.GENERATION)), api)
+    waited = 0.0
+    while a.pending is not None:
+        unserved = isinstance(a.pending, Prove)
+        waited += a.pending.deadline_seconds if isinstance(a.pending, Prove) else 0.0
+        a.advance(reply=Unproven("NXDOMAIN", 0.0) if unserved else None)
+    assert waited == 90.0
+    assert a.outcome == Deferred(None, "dynamodb-p1 is not served: NXDOMAIN")
+    assert api.alias("dynamodb") is None
+
+
+def test_a_late_enactor_never_gives_a_deleted_tree_back() -> None:
+    """A builds the tree of plan 2 so slowly that a cleaner takes it: A starts over, at plan 6."""
+    api = FakeApi()
+    run(api, B, rules(Fence.CHECK_ONCE), 1)
+    api.perform(Create(plan(2)))
+    a = Driven(enact(A, rules(Fence.CHECK_ONCE)), api)
     while not isinstance(a.pending, Prove):
         a.advance()
-    a.advance(reply=Unproven("NXDOMAIN", 90.0))
-    assert isinstance(a.outcome, Deferred)
-    assert "NXDOMAIN" in a.outcome.reason
+    for generation in (3, 4, 5, 6):
+        run(api, B, rules(Fence.CHECK_ONCE), generation)
+    assert "dynamodb-p2" not in api.trees()
+    assert a.finish() == Deferred(None, "dynamodb-p2 was deleted while it was tested")
+    assert "dynamodb-p2" not in api.trees()
+    assert api.answer("dynamodb") == ("10.0.0.1",)
 
 
 def test_a_slice_that_belongs_to_a_former_tree_is_no_success() -> None:
@@ -278,6 +294,16 @@ def test_cut_after_every_yield_and_restarted_it_converges(fence: Fence, lost: bo
 
 def _makes(write: object) -> bool:
     return isinstance(write, Create) and isinstance(write.obj, Tree | Slice | Alias)
+
+
+def test_a_namespace_on_its_way_out_ends_it() -> None:
+    api = FakeApi()
+    api.perform(Create(plan(1)))
+    a = Driven(enact(A, rules(Fence.GENERATION)), api).to("tree")
+    a.advance()
+    a.advance(reply=Rejected("NamespaceTerminating", "no", 0.0))
+    assert isinstance(a.outcome, Refused)
+    assert a.outcome.final
 
 
 def test_a_refused_birth_is_read_again() -> None:

@@ -90,17 +90,14 @@ def _round(me: Actor, rules: Rules, carried: Carried | None) -> Flow:
 
     flipped: list[str] = []
     already: list[str] = []
-    resumed = carried is None
+    waiting = carried.endpoint if carried else ""
     for wanted in plan.endpoints:
-        here = Carried(plan, wanted.endpoint, "tree")
-        if not resumed and carried is not None:
-            if wanted.endpoint != carried.endpoint:
-                continue
-            resumed = True
-            here = replace(here, step=carried.step, attempt=carried.attempt + 1)
-        if here.step == "tree":
-            yield from tree.build(here, wanted)
-            here = replace(here, step="turn")
+        if waiting and wanted.endpoint != waiting:
+            continue
+        if not waiting:
+            yield from tree.build(plan, wanted)
+        waiting = ""
+        here = Carried(plan, wanted.endpoint)
         if rules.guards.fence is Fence.CHECK_ONCE:
             moved = yield from _flip_under_lock(me, rules, here)
         else:

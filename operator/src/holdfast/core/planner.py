@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from holdfast.core.intents import Create, Delete, Intent, List
 from holdfast.core.names import plan_name
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan, Tree
-from holdfast.core.replies import Exists, Listed, Reply, Written
+from holdfast.core.replies import (
+    NAMESPACE_TERMINATING,
+    Exists,
+    Listed,
+    Rejected,
+    Reply,
+    Written,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,8 @@ class Unplanned:
 
     reason: str
     newest: int
+    final: bool = False
+    """The namespace is on its way out: nothing can be appended in it any more."""
 
 
 def wanted(endpoints: Iterable[str], front_ends: Iterable[FrontEnd]) -> tuple[EndpointPlan, ...]:
@@ -54,8 +63,10 @@ def append(
         case Exists():
             found = yield from look()
             return Unplanned(f"generation {plan.generation} is taken", found or plan.generation)
+        case Rejected(reason, message):
+            return Unplanned(f"{reason}: {message}", newest, reason == NAMESPACE_TERMINATING)
         case _:
-            return Unplanned(f"not written: {reply}", newest)
+            return Unplanned(f"not written: {type(reply).__name__}", newest)
 
 
 def look() -> Generator[Intent, Reply, int | None]:

@@ -59,6 +59,9 @@ class Missed:
     now: float
 
 
+NAMESPACE_TERMINATING = "NamespaceTerminating"
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """Refused for what it says or who says it: schema, policy, rights, a namespace on its way out.

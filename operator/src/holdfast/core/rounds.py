@@ -2,21 +2,22 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from holdfast.core.intents import Intent, Step
 from holdfast.core.objects import Plan
-from holdfast.core.replies import Overloaded, Rejected, Reply, TimedOut
+from holdfast.core.replies import NAMESPACE_TERMINATING, Overloaded, Rejected, Reply, TimedOut
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A plan kept across rounds, with the place at which the next round goes on."""
+    """A plan kept across rounds: the next round goes on at step `turn` of this endpoint.
+
+    Always `turn`, never `tree`: a plan that has waited is not given its deleted tree back.
+    """
 
     plan: Plan
     endpoint: str
-    step: Literal["tree", "turn"]
-    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,13 @@ class Refused:
     generation: int
     endpoint: str
     reason: str
+    final: bool = False
+    """The namespace is on its way out: nothing can be applied in it any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Try again later, with the same plan at the same step; from `pick` if nothing is carried."""
+    """Try again later, with the same plan at `turn`; from `pick` if nothing is carried."""
 
     carried: Carried | None
     reason: str
@@ -76,18 +79,20 @@ class Stop(Exception):
 
 
 def unexpected(here: Carried, reply: Reply) -> Stop:
+    """Ends the round over a reply that the step at `turn` or later has no use for."""
     return Stop(refusal(here.plan.generation, here.endpoint, here, reply))
 
 
 def refusal(generation: int, endpoint: str, carried: Carried | None, reply: Reply) -> Round:
     """What comes of a reply that no step expects in particular. A lost reply is not repeated here:
-    the next round reads first, and finds either our own write or none."""
+    the next round reads first, and finds our own write, somebody else's, or none."""
     match reply:
         case Rejected(reason, message):
-            return Refused(generation, endpoint, f"{reason}: {message}")
+            final = reason == NAMESPACE_TERMINATING
+            return Refused(generation, endpoint, f"{reason}: {message}", final)
         case TimedOut():
             return Deferred(carried, "no answer from the API server")
         case Overloaded():
             return Deferred(carried, "the API server is overloaded")
         case _:
-            raise AssertionError(f"unexpected reply {reply!r}")
+            return Deferred(None, f"unexpected: {type(reply).__name__}")

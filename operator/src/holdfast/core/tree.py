@@ -9,21 +9,25 @@ from collections.abc import Generator
 
 from holdfast.core.intents import Create, Get, Intent, Prove, Reach
 from holdfast.core.names import slice_name, tree_name
-from holdfast.core.objects import EndpointPlan, Slice, Tree, family_of
+from holdfast.core.objects import EndpointPlan, Plan, Slice, Tree, family_of
 from holdfast.core.replies import Absent, Exists, Proven, Read, Reply, Unproven, Written
-from holdfast.core.rounds import Carried, Deferred, Refused, Stop, unexpected
+from holdfast.core.rounds import Deferred, Refused, Stop, refusal
 
 PROOF_DEADLINE_SECONDS = 90.0
 """After an outage of the API server CoreDNS's two watches come back up to a minute apart."""
+PROOF_SLICE_SECONDS = 5.0
+"""How long to wait for answers before looking whether the tree still stands."""
 
 
-def build(here: Carried, wanted: EndpointPlan) -> Generator[Intent, Reply, None]:
+def build(plan: Plan, wanted: EndpointPlan) -> Generator[Intent, Reply, None]:
     """Create the tree, its slices, and prove that it is served. The Service's uid must be the same
-    before and after: a tree deleted and made anew in between has lost its slices."""
-    plan = here.plan
+    before and after: a tree deleted and made anew in between has lost its slices.
+
+    Whatever fails here starts over at `pick`, with the plan that is newest then.
+    """
     yield Reach("tree", plan.generation, wanted.endpoint)
     tree = Tree(tree_name(wanted.endpoint, plan.generation), wanted.endpoint, plan.generation)
-    uid = yield from _create_tree(here, tree)
+    uid = yield from _create_tree(tree)
     addresses = wanted.addresses()
     for family in sorted({family_of(a) for a in addresses}):
         piece = Slice(
@@ -33,37 +37,40 @@ def build(here: Carried, wanted: EndpointPlan) -> Generator[Intent, Reply, None]
             family=family,
             addresses=tuple(a for a in addresses if family_of(a) == family),
         )
-        yield from _create_slice(here, piece)
-    match (yield Prove(tree.name, addresses, PROOF_DEADLINE_SECONDS)):
-        case Unproven(seen):
-            raise Stop(Deferred(here, f"{tree.name} is not served: {seen}"))
-        case Proven():
-            pass
-        case other:
-            raise unexpected(here, other)
-    match (yield Get(Tree, tree.name)):
-        case Read(Tree(uid=found)) if found == uid:
+        yield from _create_slice(tree, piece)
+    yield from _prove(tree, uid, addresses)
+
+
+def _prove(tree: Tree, uid: str, addresses: tuple[str, ...]) -> Generator[Intent, Reply, None]:
+    waited, seen = 0.0, ""
+    while waited < PROOF_DEADLINE_SECONDS:
+        proof = yield Prove(tree.name, addresses, PROOF_SLICE_SECONDS)
+        match (yield Get(Tree, tree.name)):
+            case Read(Tree(uid=found)) if found == uid:
+                pass
+            case Read() | Absent():
+                raise _again(f"{tree.name} was deleted while it was tested")
+            case other:
+                raise _failed(tree, other)
+        if isinstance(proof, Proven):
             return
-        case Read() | Absent():
-            raise Stop(Deferred(here, f"{tree.name} was deleted while it was tested"))
-        case other:
-            raise unexpected(here, other)
+        waited += PROOF_SLICE_SECONDS
+        seen = proof.seen if isinstance(proof, Unproven) else ""
+    raise _again(f"{tree.name} is not served: {seen}")
 
 
-def _create_tree(here: Carried, tree: Tree) -> Generator[Intent, Reply, str]:
+def _create_tree(tree: Tree) -> Generator[Intent, Reply, str]:
     reply = yield Create(tree)
     if isinstance(reply, Exists):
         reply = yield Get(Tree, tree.name)
     match reply:
         case Written(Tree(uid=uid)) | Read(Tree(uid=uid)):
             return uid
-        case Absent():
-            raise Stop(Deferred(here, f"{tree.name} was deleted while it was looked up"))
         case _:
-            raise unexpected(here, reply)
+            raise _failed(tree, reply)
 
 
-def _create_slice(here: Carried, piece: Slice) -> Generator[Intent, Reply, None]:
+def _create_slice(tree: Tree, piece: Slice) -> Generator[Intent, Reply, None]:
     reply = yield Create(piece)
     if isinstance(reply, Exists):
         reply = yield Get(Slice, piece.name)
@@ -72,10 +79,14 @@ def _create_slice(here: Carried, piece: Slice) -> Generator[Intent, Reply, None]
             return
         case Read(Slice(tree_uid=owner, addresses=found)):
             if owner != piece.tree_uid or tuple(sorted(found)) != piece.addresses:
-                raise Stop(
-                    Refused(here.plan.generation, here.endpoint, f"foreign slice {piece.name}")
-                )
-        case Absent():
-            raise Stop(Deferred(here, f"slice {piece.name} vanished"))
+                raise Stop(Refused(tree.generation, tree.endpoint, f"foreign slice {piece.name}"))
         case _:
-            raise unexpected(here, reply)
+            raise _failed(tree, reply)
+
+
+def _again(why: str) -> Stop:
+    return Stop(Deferred(None, why))
+
+
+def _failed(tree: Tree, reply: Reply) -> Stop:
+    return Stop(refusal(tree.generation, tree.endpoint, None, reply))

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from holdfast.core.enactor import Actor, enact
@@ -33,17 +34,22 @@ HOLD_GRACE_SECONDS = 10.0
 
 
 class Enactor:
-    """One Region's enactor in this zone. `plans` is shared with the role's watch of DNSPlans."""
+    """One Region's enactor in this zone. `plans` belongs to the role's watch of DNSPlans."""
 
-    def __init__(self, api: Api, me: Actor, region: Region, status: Json) -> None:
+    def __init__(
+        self, api: Api, me: Actor, region: Region, status: Json, plans: Mapping[int, Plan]
+    ) -> None:
         self.region = region
-        self.plans: dict[int, Plan] = {}
+        self.plans = plans
         self.actors: dict[str, ActorView] = {}
         self._api, self._me = api, me
         self._changed = asyncio.Event()
         self._unsaid = asyncio.Event()
         self._finished = 0
         self._checked_at = 0.0
+        self._ended = False
+        self._complained = ""
+        self._deferrals = 0
         self._authority = Authority(api, region.namespace)
         self._performer = Performer(
             api, region.namespace, region.name, self._newest, self._authority.servers, self._reach
@@ -51,15 +57,15 @@ class Enactor:
         own = (status.get("actors") or {}).get(me.zone)
         self._view = replace(actor_of(me.zone, own or {}), hold="")
 
-    def update(self, region: Region, status: Json) -> None:
+    def update(self, region: Region, raw: Json) -> None:
         """The Region as its watch shows it now."""
         self.region = region
+        status = raw.get("status") or {}
         self.actors = {z: actor_of(z, raw) for z, raw in (status.get("actors") or {}).items()}
         self._changed.set()
 
-    def see_plan(self, plan: Plan | None = None) -> None:
-        if plan is not None:
-            self.plans[plan.generation] = plan
+    def news(self) -> None:
+        """`plans` has changed."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -71,9 +77,8 @@ class Enactor:
 
     async def _rounds(self) -> None:
         carried: Carried | None = None
-        while True:
-            if carried is None:
-                await self._until_news()
+        while not self._ended:
+            await self._until_news(carried)
             flow = enact(self._me, self.region.rules(), carried)
             outcome = await drive(flow, self._perform)
             carried = await self._after(outcome)
@@ -81,8 +86,11 @@ class Enactor:
     def _newest(self) -> Plan | None:
         return self.plans[max(self.plans)] if self.plans else None
 
-    async def _until_news(self) -> None:
-        while self.region.paused or not self.plans or max(self.plans) <= self._finished:
+    async def _until_news(self, carried: Carried | None) -> None:
+        """Wait while the Region is paused, or while there is nothing to carry on with or to pick."""
+        while self.region.paused or (
+            carried is None and max(self.plans, default=0) <= self._finished
+        ):
             self._changed.clear()
             await self._changed.wait()
 
@@ -110,8 +118,13 @@ class Enactor:
                         stale_dropped=view.stale_dropped + (not conflicted),
                     )
                     self._tried("refused" if conflicted else "dropped", generation)
-            case Refused(generation, endpoint, reason):
-                log.warning("%s: plan %s refused at %s: %s", space, generation, endpoint, reason)
+            case Refused(generation, endpoint, reason, final):
+                self._ended = final
+                if self._complained != reason:
+                    log.warning(
+                        "%s: plan %s refused at %s: %s", space, generation, endpoint, reason
+                    )
+                self._complained = reason
                 if reason.startswith("no rollback record"):
                     metrics.WRITES.labels(space, "rollback_missing").inc()
                     self._say(rollback_missing=self._view.rollback_missing + 1)
@@ -119,9 +132,12 @@ class Enactor:
                 await asyncio.sleep(REFUSED_PAUSE_SECONDS * random.uniform(0.5, 1.0))
             case Deferred(carried, reason):
                 log.debug("%s: deferred: %s", space, reason)
-                attempt = carried.attempt if carried else 1
-                await asyncio.sleep(backoff(self.region, attempt, random.random()))
+                self._deferrals += 1
+                if self._deferrals in (5, 50, 500):
+                    log.warning("%s: deferred %s times: %s", space, self._deferrals, reason)
+                await asyncio.sleep(backoff(self.region, self._deferrals, random.random()))
                 return carried
+        self._deferrals = 0
         return None
 
     async def _perform(self, intent: Intent) -> Reply:

@@ -6,7 +6,8 @@ waits for us, and several operators can watch one object without writing on it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import kopf
@@ -23,65 +24,71 @@ log = logging.getLogger("holdfast")
 class Worker(Protocol):
     """What a role runs for one Region."""
 
-    def see_plan(self, plan: Plan | None = None) -> None: ...
+    def update(self, region: Region, raw: Json) -> None: ...
+
+    def news(self) -> None: ...
 
     async def run(self) -> None: ...
 
 
-class Regions:
-    """The workers of a role, one for each Region there is, keyed by its uid."""
+@dataclass(frozen=True, slots=True)
+class _Running:
+    uid: str
+    worker: Worker
+    task: asyncio.Task[None]
 
-    def __init__(
-        self,
-        start: Callable[[Region, Json], Worker],
-        update: Callable[[Any, Region, Json], None],
-    ) -> None:
-        self._start, self._update = start, update
-        self._workers: dict[str, tuple[str, Worker, asyncio.Task[None]]] = {}
+
+class Regions:
+    """The workers of a role, one for each Region there is, and the plans of every namespace.
+
+    Keyed by namespace and name: a Region of a new uid ends the worker of the former one even if its
+    deletion was never seen, or one process would enact twice under one identity.
+    """
+
+    def __init__(self, start: Callable[[Region, Json, Mapping[int, Plan]], Worker]) -> None:
+        self._start = start
+        self._running: dict[tuple[str, str], _Running] = {}
         self._plans: dict[str, dict[int, Plan]] = {}
 
     def on_region(self, event: Json) -> None:
         raw = event["object"]
         meta = raw["metadata"]
-        uid, space = meta["uid"], meta["namespace"]
+        space, uid, key = meta["namespace"], meta["uid"], (meta["namespace"], meta["name"])
+        known = self._running.get(key)
         if event["type"] == "DELETED" or "deletionTimestamp" in meta:
-            self._stop(uid)
+            if known is not None and known.uid == uid:
+                self._stop(key)
             return
         try:
             region = region_of(space, meta["name"], raw["spec"])
         except ValueError as error:
             log.error("%s: %s; the last good Region stays in force", space, error)
             return
-        known = self._workers.get(uid)
+        if known is not None and known.uid != uid:
+            self._stop(key)
+            known = None
         if known is None:
-            worker = self._start(region, raw)
+            worker = self._start(region, raw, self._plans.setdefault(space, {}))
             task = asyncio.create_task(_watched(worker.run(), f"region {space}"))
-            self._workers[uid] = (space, worker, task)
-            for plan in self._plans.get(space, {}).values():
-                worker.see_plan(plan)
-        self._update(self._workers[uid][1], region, raw)
+            known = self._running[key] = _Running(uid, worker, task)
+        known.worker.update(region, raw)
 
     def on_plan(self, event: Json) -> None:
         raw = event["object"]
         space = raw["metadata"]["namespace"]
         plans = self._plans.setdefault(space, {})
         plan = plan_of(raw["spec"])
-        gone = event["type"] == "DELETED"
-        if gone:
+        if event["type"] == "DELETED":
             plans.pop(plan.generation, None)
         else:
             plans[plan.generation] = plan
-        for where, worker, _ in self._workers.values():
+        for (where, _), running in self._running.items():
             if where == space:
-                if gone:
-                    getattr(worker, "plans", {}).pop(plan.generation, None)
-                worker.see_plan(None if gone else plan)
+                running.worker.news()
 
-    def _stop(self, uid: str) -> None:
-        space, _, task = self._workers.pop(uid, ("", None, None))
-        if task is not None:
-            task.cancel()
-            self._plans.pop(space, None)
+    def _stop(self, key: tuple[str, str]) -> None:
+        self._running.pop(key).task.cancel()
+        self._plans.pop(key[0], None)
 
 
 async def _watched(run: Awaitable[None], what: str) -> None:

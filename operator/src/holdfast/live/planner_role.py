@@ -6,7 +6,7 @@ import time
 
 from holdfast.core.guards import effective
 from holdfast.core.names import CAPACITY_ANNOTATION
-from holdfast.core.objects import EndpointPlan, FrontEnd, Plan
+from holdfast.core.objects import EndpointPlan, FrontEnd
 from holdfast.core.planner import Planned, append, look, trim, wanted
 from holdfast.core.region import Region
 from holdfast.live import metrics
@@ -27,9 +27,9 @@ TRIM_EVERY = 10
 class Planner:
     """One Region's planner."""
 
-    def __init__(self, api: Api, region: Region, generation: int) -> None:
+    def __init__(self, api: Api, region: Region) -> None:
         self.region = region
-        self.generation = generation
+        self._generation = 0
         self._api = api
         self._perform = Performer(api, region.namespace, region.name)
         self._pods: dict[str, Json] = {}
@@ -38,14 +38,15 @@ class Planner:
         self._newest = -1
         self._content: tuple[EndpointPlan, ...] | None = None
         self._appended_at = 0.0
+        self._ended = False
         self._said: tuple[object, ...] = ()
         self._ready_since = (False, rfc3339())
 
-    def update(self, region: Region, generation: int) -> None:
-        self.region, self.generation = region, generation
+    def update(self, region: Region, raw: Json) -> None:
+        self.region, self._generation = region, int(raw["metadata"]["generation"])
         self._changed.set()
 
-    def see_plan(self, plan: Plan | None = None) -> None:
+    def news(self) -> None:
         """A planner follows its own appends; plans made by others are found when it collides."""
 
     async def run(self) -> None:
@@ -65,7 +66,7 @@ class Planner:
             self._changed.set()
 
     async def _append_for_ever(self) -> None:
-        while True:
+        while not self._ended:
             self._changed.clear()
             if self._synced and not self.region.paused and not await self._step():
                 await asyncio.sleep(RETRY_SECONDS)
@@ -97,7 +98,7 @@ class Planner:
             outcome = await drive(append(content, self._newest), self._perform)
             if not isinstance(outcome, Planned):
                 log.warning("%s: %s", self.region.namespace, outcome.reason)
-                self._newest = outcome.newest
+                self._newest, self._ended = outcome.newest, outcome.final
                 return False
             self._newest, self._content = outcome.plan.generation, content
             self._appended_at = time.monotonic()
@@ -107,14 +108,14 @@ class Planner:
                 metrics.GENERATION.labels(*labels).set(self._newest)
             if self._newest % TRIM_EVERY == 0:
                 await drive(trim(self.region.plan_history), self._perform)
-        await self._report(len(fleet))
-        return True
+        return await self._report(len(fleet))
 
-    async def _report(self, front_ends: int) -> None:
+    async def _report(self, front_ends: int) -> bool:
+        """Say in the Region's status where we stand. False if it could not be written."""
         ready = self._newest > 0
-        said = (ready, self._newest, front_ends, self.generation)
+        said = (ready, self._newest, front_ends, self._generation)
         if said == self._said:
-            return
+            return True
         endpoints = len(self.region.endpoints)
         good = ready and front_ends > 0
         if self._ready_since[0] != good:
@@ -126,11 +127,11 @@ class Planner:
             "message": f"plan {self._newest}: {endpoints} endpoint(s), {front_ends} front end(s)"
             if front_ends
             else f"no ready front end; the last plan ({self._newest}) stays",
-            "observedGeneration": self.generation,
+            "observedGeneration": self._generation,
             "lastTransitionTime": self._ready_since[1],
         }
         status = {
-            "observedGeneration": self.generation,
+            "observedGeneration": self._generation,
             "newestPlan": self._newest,
             "guards": effective(self.region.guards),
             "conditions": [condition],
@@ -140,6 +141,7 @@ class Planner:
         answer = await self._api.merge_patch(path, {"status": status})
         if answer.ok:
             self._said = said
+        return answer.ok
 
 
 def front_end(pod: Json) -> FrontEnd | None:

@@ -7,8 +7,7 @@ import kopf
 
 from holdfast.core.enactor import Actor
 from holdfast.core.names import API_GROUP, API_VERSION
-from holdfast.core.region import Region
-from holdfast.live.api import Api, Json, connect
+from holdfast.live.api import Api, connect
 from holdfast.live.enactor_role import Enactor
 from holdfast.live.operator import Regions, operate, watch_regions
 from holdfast.live.planner_role import Planner
@@ -36,23 +35,13 @@ async def run_role(role: str) -> None:
 
 
 def planners(api: Api) -> Regions:
-    def start(region: Region, raw: Json) -> Planner:
-        return Planner(api, region, raw["metadata"]["generation"])
-
-    def update(worker: Planner, region: Region, raw: Json) -> None:
-        worker.update(region, raw["metadata"]["generation"])
-
-    return Regions(start, update)
+    return Regions(lambda region, _raw, _plans: Planner(api, region))
 
 
 def enactors(api: Api, me: Actor) -> Regions:
-    def start(region: Region, raw: Json) -> Enactor:
-        return Enactor(api, me, region, raw.get("status") or {})
-
-    def update(worker: Enactor, region: Region, raw: Json) -> None:
-        worker.update(region, raw.get("status") or {})
-
-    return Regions(start, update)
+    return Regions(
+        lambda region, raw, plans: Enactor(api, me, region, raw.get("status") or {}, plans)
+    )
 
 
 def watch_scenarios(registry: kopf.OperatorRegistry, api: Api) -> None:
