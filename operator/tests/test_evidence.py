@@ -60,6 +60,17 @@ def test_the_incident_in_the_ledger() -> None:
     assert not ledger.empty_at_the_end()
 
 
+def test_a_listing_is_judged_as_a_whole_and_a_deleted_alias_is_an_outage() -> None:
+    ledger = Ledger()
+    ledger.see(0.0, alias(4), whole=False)
+    ledger.see(0.0, tree(4), whole=False)
+    ledger.judge(0.0)
+    assert not ledger.broken
+    gone = AliasSeen(alias(4).alias, gone=True)
+    ledger.see(1.0, gone)
+    assert set(ledger.broken) == {Invariant.NON_EMPTY}
+
+
 def test_a_rollback_record_that_names_nothing_is_reported_and_is_no_outage() -> None:
     ledger = Ledger()
     for seen in (tree(1), tree(5), alias(5, rollback="dynamodb-p1"), tree(1, gone=True)):
@@ -124,9 +135,11 @@ def evidence(**changes: object) -> Evidence:
         coverage=1.0,
         uncaught_holds=(),
         overdue_holds=(),
-        stale_refused=1,
-        stale_dropped=0,
+        attempts=1,
         healthy_at_first=True,
+        cut_off=False,
+        watch_gaps=0,
+        guards_as_asked=True,
     )
     return replace(good, **changes)  # type: ignore[arg-type]
 
@@ -145,8 +158,12 @@ REPRODUCED, PREVENTED = Outcome.REPRODUCED, Outcome.PREVENTED
         (PREVENTED, {"empty_answers": 1}, Verdict.FAIL, "expected to be prevented"),
         (PREVENTED, {"empty_answers": 1, "coverage": 0.1}, Verdict.FAIL, "expected to be"),
         (REPRODUCED, {"broken": BROKEN}, Verdict.INCONCLUSIVE, "the probe saw no empty answer"),
-        (PREVENTED, {"stale_refused": 0}, Verdict.INCONCLUSIVE, "no stale write was attempted"),
-        (PREVENTED, {"coverage": 0.89}, Verdict.INCONCLUSIVE, "89% of its queries"),
+        (PREVENTED, {"attempts": 0}, Verdict.INCONCLUSIVE, "no stale write was attempted"),
+        (PREVENTED, {"coverage": 0.89}, Verdict.INCONCLUSIVE, "89% of the probe"),
+        (PREVENTED, {"cut_off": True}, Verdict.INCONCLUSIVE, "deadline came before"),
+        (PREVENTED, {"watch_gaps": 1}, Verdict.INCONCLUSIVE, "a watch was lost"),
+        (PREVENTED, {"guards_as_asked": False}, Verdict.INCONCLUSIVE, "guards in force"),
+        (REPRODUCED, {"empty_answers": 1}, Verdict.INCONCLUSIVE, "always named a tree"),
         (PREVENTED, {"healthy_at_first": False}, Verdict.INCONCLUSIVE, "never answered"),
         (PREVENTED, {"uncaught_holds": ("hold-2",)}, Verdict.INCONCLUSIVE, "hold-2"),
         (PREVENTED, {"overdue_holds": ("hold-1",)}, Verdict.INCONCLUSIVE, "deadline"),

@@ -18,7 +18,7 @@ from holdfast.core.holds import (
     is_met,
 )
 from holdfast.core.scenario import Scenario, scenario_of
-from holdfast.core.timeline import HoldWatch
+from holdfast.core.timeline import HoldWatch, stale_attempts
 
 A, B, C = "us-east-1a", "us-east-1b", "us-east-1c"
 
@@ -107,6 +107,14 @@ def test_an_arm_is_over_when_every_hold_has_gone_and_it_has_settled() -> None:
     assert watch.is_over(30.0, 0.0, holds(), 20.0)
     del watch.released["hold-3"]
     assert not watch.is_over(99.0, 0.0, holds(), 20.0)
+
+
+def test_only_the_tries_that_a_hold_waits_for_count_as_attempts() -> None:
+    lagging = ActorView(C, stale_dropped=3)
+    assert stale_attempts(holds(), {A: ActorView(A), C: lagging}) == 0
+    assert stale_attempts(holds(), {A: ActorView(A, tried="flipped"), C: lagging}) == 0
+    assert stale_attempts(holds(), {A: ActorView(A, tried="refused"), C: lagging}) == 1
+    assert stale_attempts((), {C: lagging}) == 3
 
 
 def test_an_arm_may_replace_the_timeline() -> None:

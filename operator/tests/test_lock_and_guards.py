@@ -1,7 +1,7 @@
 import pytest
 
 from holdfast.core.guards import AWS_2025, Cleanup, DnsGuards, Fence, Rollback, dns_guards
-from holdfast.core.lock import Lock, is_free, parse_lock
+from holdfast.core.lock import NO_RECORD, Lock, is_free, parse_lock
 
 ME, OTHER = "us-east-1a/me", "us-east-1b/other"
 
@@ -21,6 +21,7 @@ def test_a_lock_survives_the_round_trip() -> None:
         (f"{OTHER} inf", True),
         (f"{OTHER} nan", True),
         ("∞", True),
+        (NO_RECORD, True),
     ],
 )
 def test_who_may_take_a_lock_at_ten(text: str, free: bool) -> None:

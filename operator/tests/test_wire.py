@@ -7,6 +7,7 @@ import pytest
 from kubernetes.aio.client.configuration import Configuration
 
 from holdfast.core.intents import PatchAlias, Replace
+from holdfast.core.lock import NO_RECORD
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Object, Plan, Slice, Tree
 from holdfast.core.replies import (
     Absent,
@@ -68,8 +69,14 @@ def test_the_flip_tests_the_lock_first_and_leaves_out_what_stays() -> None:
     lock = "/metadata/annotations/holdfast.dev~1lock"
     assert operations == [
         {"op": "test", "path": lock, "value": "old"},
-        {"op": "replace", "path": lock, "value": "new"},
+        {"op": "add", "path": lock, "value": "new"},
     ]
+    gone = PatchAlias("dynamodb", expect_lock=NO_RECORD, lock="new")
+    assert patch_operations(gone, "ns", "us-east-1")[0] == {
+        "op": "test",
+        "path": lock,
+        "value": None,
+    }
 
 
 def body(reason: str, causes: list[dict[str, str]] | None = None) -> dict[str, Any]:

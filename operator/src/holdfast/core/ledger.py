@@ -47,10 +47,13 @@ class Ledger:
     timeline: list[dict[str, Any]] = field(default_factory=list)
     _empty_now: set[str] = field(default_factory=set)
 
-    def see(self, t: float, seen: Seen) -> None:
+    def see(self, t: float, seen: Seen, whole: bool = True) -> None:
+        """Book one event. The invariants are asked unless the world is not `whole` yet: the objects
+        of a listing come one by one, in no order of time; `judge` is called after the last."""
         match seen:
             case AliasSeen(alias, gone=True):
                 self.aliases.pop(alias.endpoint, None)
+                self.broken.setdefault(Invariant.NON_EMPTY, t)  # nobody gets an answer now
                 self.note(t, "aliasDeleted", f"alias/{alias.endpoint}")
             case AliasSeen(alias):
                 self._alias(t, alias)
@@ -60,7 +63,8 @@ class Ledger:
                 if tree.name not in self.trees:
                     self.trees.add(tree.name)
                     self.note(t, "treeCreated", f"tree/{tree.name}")
-        self._judge(t)
+        if whole:
+            self.judge(t)
 
     def note(self, t: float, event: str, obj: str, actor: str = "", **more: Any) -> None:
         """Add a line to the timeline. The document leaves out what is empty."""
@@ -107,7 +111,8 @@ class Ledger:
         event = "liveTreeDeleted" if live else "treeDeleted"
         self.note(t, event, f"tree/{tree.name}")
 
-    def _judge(self, t: float) -> None:
+    def judge(self, t: float) -> None:
+        """Hold the world as it is now against the invariants."""
         world = self.world()
         empty = set(empty_aliases(world))
         for endpoint in sorted(empty - self._empty_now):

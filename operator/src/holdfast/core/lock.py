@@ -8,6 +8,10 @@ original.
 import math
 from dataclasses import dataclass
 
+NO_RECORD = "(no record)"
+"""Stands for a lock annotation that is not there at all: taken away by hand, for we never do. It
+reads as an expired lock of nobody, and a write that expects it tests for absence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:

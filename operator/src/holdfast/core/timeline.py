@@ -6,6 +6,15 @@ from dataclasses import dataclass, field
 from holdfast.core.holds import ActorView, Hold, is_met
 
 
+def stale_attempts(holds: tuple[Hold, ...], actors: Mapping[str, ActorView]) -> int:
+    """How many actors tried a stale write and did not get it through. Where a hold waits for
+    somebody's try, only theirs count: others' ordinary lag is not the race."""
+    awaited = {h.until.tried for h in holds if h.until.tried}
+    if awaited:
+        return sum(actors[z].tried in ("refused", "dropped") for z in awaited if z in actors)
+    return sum(a.stale_refused + a.stale_dropped for a in actors.values())
+
+
 @dataclass(slots=True)
 class HoldWatch:
     """What became of each hold of an arm, by its name. Times in seconds of one clock."""

@@ -33,16 +33,25 @@ _WORST_FIRST = (Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.PASS)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one arm left behind. `coverage` is queries answered or missed, over those expected."""
+    """What one arm left behind.
+
+    `coverage` is queries that got an answer with or without addresses, over those due since the
+    alias was born. `cut_off`: the deadline came before the arm was over. `watch_gaps`: watches that
+    had to be listed anew. `attempts`: stale writes refused or stale plans dropped, by the actors
+    that some hold waits for where there is one. `guards_as_asked`: the Region's status repeats the
+    guards that the arm names.
+    """
 
     broken: frozenset[Invariant]
     empty_answers: int
     coverage: float
     uncaught_holds: tuple[str, ...]
     overdue_holds: tuple[str, ...]
-    stale_refused: int
-    stale_dropped: int
+    attempts: int
     healthy_at_first: bool
+    cut_off: bool
+    watch_gaps: int
+    guards_as_asked: bool
 
 
 def outcome_of(evidence: Evidence) -> Outcome:
@@ -57,30 +66,51 @@ def judge(expect: Outcome, evidence: Evidence) -> tuple[Verdict, str]:
     outcome = outcome_of(evidence)
     if outcome is Outcome.REPRODUCED and expect is Outcome.PREVENTED:
         return Verdict.FAIL, "the outage happened although it was expected to be prevented"
-    if not evidence.healthy_at_first:
-        return Verdict.INCONCLUSIVE, "the name was never answered, so nothing could be lost"
-    if evidence.coverage < PROBE_COVERAGE_MIN:
-        return (
-            Verdict.INCONCLUSIVE,
-            f"the probe made {evidence.coverage:.0%} of its queries, {PROBE_COVERAGE_MIN:.0%} are"
-            " needed",
-        )
-    if evidence.uncaught_holds:
-        return Verdict.INCONCLUSIVE, f"never caught: {', '.join(evidence.uncaught_holds)}"
-    if evidence.overdue_holds:
-        return (
-            Verdict.INCONCLUSIVE,
-            f"released by their deadline, not by their condition: "
-            f"{', '.join(evidence.overdue_holds)}",
-        )
-    if outcome is Outcome.REPRODUCED and not evidence.empty_answers:
-        return Verdict.INCONCLUSIVE, "the alias named nothing, but the probe saw no empty answer"
+    missing = _missing(outcome, evidence)
+    if missing:
+        return Verdict.INCONCLUSIVE, missing
     if outcome is not expect:
         return Verdict.FAIL, "the outage did not happen although it was expected to"
-    attempts = evidence.stale_refused + evidence.stale_dropped
-    if outcome is Outcome.PREVENTED and not attempts:
+    if outcome is Outcome.PREVENTED and not evidence.attempts:
         return Verdict.INCONCLUSIVE, "no stale write was attempted, so none was prevented"
     return Verdict.PASS, "as expected"
+
+
+def _missing(outcome: Outcome, evidence: Evidence) -> str:
+    """Why the evidence says nothing; "" if it does say something."""
+    reproduced = outcome is Outcome.REPRODUCED
+    reasons = (
+        (
+            not evidence.healthy_at_first,
+            "the name was never answered, so nothing could be lost",
+        ),
+        (
+            evidence.coverage < PROBE_COVERAGE_MIN,
+            f"{evidence.coverage:.0%} of the probe's queries got an answer, "
+            f"{PROBE_COVERAGE_MIN:.0%} are needed",
+        ),
+        (
+            bool(evidence.uncaught_holds),
+            f"never caught: {', '.join(evidence.uncaught_holds)}",
+        ),
+        (
+            bool(evidence.overdue_holds),
+            "released by their deadline, not by their condition: "
+            f"{', '.join(evidence.overdue_holds)}",
+        ),
+        (evidence.cut_off, "the deadline came before the arm was over"),
+        (bool(evidence.watch_gaps), "a watch was lost, so changes may not have been seen"),
+        (not evidence.guards_as_asked, "the guards in force are not those that the arm names"),
+        (
+            reproduced and not evidence.empty_answers,
+            "the alias named nothing, but the probe saw no empty answer",
+        ),
+        (
+            reproduced and not evidence.broken & OUTAGE,
+            "the probe saw an empty answer, but the alias always named a tree",
+        ),
+    )
+    return next((why for true, why in reasons if true), "")
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -178,7 +178,7 @@ async def configuration(kubeconfig: str | None = None) -> Any:
     else:
         path = kubeconfig or os.environ.get("KUBECONFIG") or None
         await kube_config.load_kube_config(config_file=path, client_configuration=found)
-    found.connection_pool_maxsize = 64
+    found.connection_pool_maxsize = 256  # watches stay open, one a Region and kind
     return found
 
 

@@ -15,7 +15,7 @@ from holdfast.core.ledger import AliasSeen, Ledger, TreeSeen
 from holdfast.core.names import KIND_LABEL, MANAGED_LABEL
 from holdfast.core.objects import Alias, Tree
 from holdfast.core.scenario import Arm, Scenario
-from holdfast.core.timeline import HoldWatch
+from holdfast.core.timeline import HoldWatch, stale_attempts
 from holdfast.core.verdict import Evidence, guards_missing, judge, outcome_of
 from holdfast.live.api import Api, Json
 from holdfast.live.arm_manifests import Installation
@@ -29,6 +29,8 @@ TICK_SECONDS = 0.1
 CONVERGED_WITHIN_SECONDS = 5.0
 """A plan older than this at the end of an arm must be live, or the arm has not converged."""
 PROBE_PORT = 8080
+ALLOWANCE_SECONDS = 3.0
+"""From the birth of the alias to the resolver's first good answer."""
 
 
 class ArmRun:
@@ -51,25 +53,28 @@ class ArmRun:
         self._plans: dict[int, float] = {}
         self._zero: float | None = None
         self._gaps = 0
+        self._cut_off = False
         self._changed = asyncio.Event()
         self._guards_in_force: Json = {}
 
     async def run(self) -> Json:
         """The arm's part of the result document."""
-        await self._stage.build(self._say)
-        async with asyncio.TaskGroup() as group:
-            watches = [
-                group.create_task(self._watch_services()),
-                group.create_task(self._watch_plans()),
-                group.create_task(self._watch_region()),
-            ]
-            await self._stage.start()
-            self._say("started")
-            await self._until_over()
-            probe = await self._probe_document()
-            for watch in watches:
-                watch.cancel()
-        await self._stage.close()
+        try:
+            await self._stage.build(self._say)
+            async with asyncio.TaskGroup() as group:
+                watches = [
+                    group.create_task(self._watch_services()),
+                    group.create_task(self._watch_plans()),
+                    group.create_task(self._watch_region()),
+                ]
+                await self._stage.start()
+                self._say("started")
+                await self._until_over()
+                probe = await self._probe_document()
+                for watch in watches:
+                    watch.cancel()
+        finally:
+            await self._stage.close()
         return self._document(probe)
 
     def _t(self) -> float:
@@ -91,9 +96,10 @@ class ArmRun:
             if self._zero is not None:
                 live = self._ledger.live_generations
                 began = live[0][0] if live else now
-                if self._hold_watch.is_over(now, began, self._holds, settle) or now > deadline:
+                if self._hold_watch.is_over(now, began, self._holds, settle):
                     return
-            elif time.time() - created > deadline:
+            if max(now, time.time() - created) > deadline:
+                self._cut_off = True
                 return
             self._say(self._story(now, newest))
             self._changed.clear()
@@ -125,17 +131,19 @@ class ArmRun:
         async for change in follow(self._api, path, f"{MANAGED_LABEL}=true"):
             if change.event == "SYNCED":
                 self._gaps += change.relisted
+                self._ledger.judge(self._t())
                 continue
+            whole = not change.listed
             kind = (change.obj["metadata"].get("labels") or {}).get(KIND_LABEL)
             gone = change.event == "DELETED"
             if kind == "alias":
                 alias = parse(Alias, change.obj)
                 assert isinstance(alias, Alias)
-                self._ledger.see(self._t(), AliasSeen(alias, gone))
+                self._ledger.see(self._t(), AliasSeen(alias, gone), whole)
             elif kind == "tree":
                 tree = parse(Tree, change.obj)
                 assert isinstance(tree, Tree)
-                self._ledger.see(self._t(), TreeSeen(tree, gone))
+                self._ledger.see(self._t(), TreeSeen(tree, gone), whole)
             self._changed.set()
 
     async def _watch_plans(self) -> None:
@@ -153,6 +161,8 @@ class ArmRun:
     async def _watch_region(self) -> None:
         path = f"{GROUP_PATH}/namespaces/{self._stage.namespace}/regions"
         async for change in follow(self._api, path):
+            if change.event == "SYNCED":
+                continue
             status = change.obj.get("status") or {}
             before = self._actors
             self._actors = {z: actor_of(z, raw) for z, raw in (status.get("actors") or {}).items()}
@@ -225,21 +235,21 @@ class ArmRun:
         empty = sum(int(s["empty"]) for s in servers.values())
         refused = sum(a.stale_refused for a in self._actors.values())
         dropped = sum(a.stale_dropped for a in self._actors.values())
+        guards, live = effective(self._arm.guards), ledger.live_generations
         evidence = Evidence(
             broken=frozenset(ledger.broken),
             empty_answers=empty,
-            coverage=coverage(probe),
+            coverage=coverage(probe, live[0][0] if live else 0.0),
             uncaught_holds=self._hold_watch.uncaught(self._holds),
             overdue_holds=tuple(sorted(self._hold_watch.overdue)),
-            stale_refused=refused,
-            stale_dropped=dropped,
+            attempts=stale_attempts(self._holds, self._actors),
             healthy_at_first=bool(servers) and all("beganAt" in s for s in servers.values()),
+            cut_off=self._cut_off,
+            watch_gaps=self._gaps,
+            guards_as_asked=self._guards_in_force == guards,
         )
         verdict, why = judge(self._arm.expect, evidence)
         missing = guards_missing(ledger.broken, self._arm.guards)
-        guards = effective(self._arm.guards)
-        if self._guards_in_force and self._guards_in_force != guards:
-            log.error("guards in force differ: %s", self._guards_in_force)
         was_empty = bool(ledger.emptied or empty)
         recovered = "nobody" if ledger.empty_at_the_end() else "nextPlan"
         dns: Json = {
@@ -259,7 +269,7 @@ class ArmRun:
         return {
             "name": self._arm.name,
             "namespace": self._stage.namespace,
-            "guards": guards,
+            "guards": self._guards_in_force or guards,
             "expect": str(self._arm.expect),
             "outcome": str(outcome_of(evidence)),
             "verdict": str(verdict),
@@ -273,14 +283,16 @@ class ArmRun:
         }
 
 
-def coverage(probe: Json) -> float:
-    """Queries of the server that got the fewest, over those due from its first good answer to the
-    end. 0 when there is nothing to count."""
+def coverage(probe: Json, born: float) -> float:
+    """Answers with or without addresses of the server that gave the fewest, over those due from
+    the birth of the alias (with an allowance) to the end. 0 when there is nothing to count."""
     servers = (probe.get("servers") or {}).values()
     if not servers or not all("beganAt" in s for s in servers):
         return 0.0
     per_second = len(probe["families"]) / probe["intervalSeconds"]
     shares = [
-        s["queries"] / max(1.0, (probe["endedAt"] - s["beganAt"]) * per_second) for s in servers
+        (s["ok"] + s["stale"] + s["empty"])
+        / max(1.0, (probe["endedAt"] - min(s["beganAt"], born + ALLOWANCE_SECONDS)) * per_second)
+        for s in servers
     ]
     return float(min(shares))

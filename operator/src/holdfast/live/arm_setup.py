@@ -15,6 +15,7 @@ log = logging.getLogger("holdfast.scenario")
 
 READY_DEADLINE_SECONDS = 180.0
 GONE_DEADLINE_SECONDS = 90.0
+RELEASE_TRIES = 5
 DNS_SERVERS = ("authoritative", "resolver")
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
@@ -33,18 +34,18 @@ class Stage:
         self.zones: tuple[str, ...] = tuple(spec["zones"])
         self.families: tuple[str, ...] = tuple(spec["families"])
         self.endpoint: str = spec["endpoints"][0]
+        self._is_ours = False
 
     async def build(self, say: Callable[[str], None]) -> None:
         """Everything but the Region, which comes last: with it the loops begin."""
-        space, region = self.namespace, self._scenario.region_name
+        space, region, arm = self.namespace, self._scenario.region_name, self._arm.name
         say("creating the namespace")
-        await self._claim(say)
+        await self._own("/api/v1/namespaces", manifests.namespace(self._scenario, arm), say)
+        self._is_ours = True
         for binding in manifests.role_bindings(self._install):
             await self._api.ensure(f"{RBAC}/namespaces/{space}/rolebindings", binding)
-        await self._api.ensure(
-            f"{RBAC}/clusterrolebindings",
-            manifests.coredns_binding(self._scenario, self._arm.name, self._install),
-        )
+        grant = manifests.coredns_binding(self._scenario, arm, self._install)
+        await self._own(f"{RBAC}/clusterrolebindings", grant, say)
         for name in (*DNS_SERVERS, "store", "probe"):
             await self._core("serviceaccounts", manifests.service_account(name))
         addresses = {
@@ -96,13 +97,18 @@ class Stage:
             {"op": "test", "path": f"/spec/holds/{index}/name", "value": name},
             {"op": "add", "path": f"/spec/holds/{index}/released", "value": True},
         ]
-        answer = await self._api.json_patch(self.region_path, operations)
-        if not answer.ok:
-            raise ApiError("PATCH", self.region_path, answer.status, answer.body)
+        for _ in range(RELEASE_TRIES):  # it may be sent twice: released is released
+            answer = await self._api.json_patch(self.region_path, operations)
+            if answer.ok:
+                return
+            await asyncio.sleep(0.2)
+        raise ApiError("PATCH", self.region_path, answer.status, answer.body)
 
     async def close(self) -> None:
         """Pause the Region, stop the probe, give the node ports back. The rest stays to be looked
-        at until the Scenario is deleted."""
+        at until the Scenario is deleted. A namespace that is not ours is not touched."""
+        if not self._is_ours:
+            return
         operations: list[Json] = [
             {"op": "test", "path": "/metadata/name", "value": self._scenario.region_name},
             {"op": "add", "path": "/spec/paused", "value": True},
@@ -121,28 +127,33 @@ class Stage:
     async def _core(self, resource: str, body: Json) -> Json:
         return await self._api.ensure(f"/api/v1/namespaces/{self.namespace}/{resource}", body)
 
-    async def _claim(self, say: Callable[[str], None]) -> None:
-        """Create the namespace. One of that name that is not this Scenario's is left alone."""
-        body = manifests.namespace(self._scenario, self._arm.name)
-        found = await self._api.ensure("/api/v1/namespaces", body)
+    async def _own(self, path: str, body: Json, say: Callable[[str], None]) -> None:
+        """Create a cluster-scoped object of this Scenario. What a former Scenario of the same name
+        left is on its way out and is waited for; what is somebody else's is left alone."""
+        kind, name = body["kind"].lower(), body["metadata"]["name"]
         loop = asyncio.get_running_loop()
         until = loop.time() + GONE_DEADLINE_SECONDS
-        while "deletionTimestamp" in found["metadata"] and loop.time() < until:
-            say(f"waiting for the former namespace {self.namespace} to go")
+        while True:
+            meta = (await self._api.ensure(path, body))["metadata"]
+            owners = {
+                o["uid"] for o in meta.get("ownerReferences") or () if o["kind"] == "Scenario"
+            }
+            leaving = "deletionTimestamp" in meta
+            if self._scenario.uid in owners and not leaving:
+                return
+            if not owners:
+                raise ArmError(
+                    f"{kind} {name} exists and is not this Scenario's: "
+                    "delete it, or rename the Scenario or the arm"
+                )
+            if loop.time() > until:
+                raise ArmError(
+                    f"{kind} {name} of a former Scenario is still there after "
+                    f"{GONE_DEADLINE_SECONDS:.0f} s: see what keeps it with "
+                    f"kubectl get {kind} {name} -o yaml, then apply again"
+                )
+            say(f"waiting for the former {kind} {name} to go")
             await asyncio.sleep(1.0)
-            found = await self._api.ensure("/api/v1/namespaces", body)
-        if "deletionTimestamp" in found["metadata"]:
-            raise ArmError(
-                f"namespace {self.namespace} is still being deleted after "
-                f"{GONE_DEADLINE_SECONDS:.0f} s: see what keeps it with kubectl get namespace "
-                f"{self.namespace} -o yaml, then apply again"
-            )
-        owners = {o["uid"] for o in found["metadata"].get("ownerReferences") or ()}
-        if self._scenario.uid not in owners:
-            raise ArmError(
-                f"namespace {self.namespace} exists and is not this Scenario's: "
-                "delete it, or rename the Scenario or the arm"
-            )
 
     async def _publish(self) -> None:
         for name, port in zip(DNS_SERVERS, self._install.node_ports, strict=False):

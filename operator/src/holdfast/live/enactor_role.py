@@ -87,7 +87,7 @@ class Enactor:
         return self.plans[max(self.plans)] if self.plans else None
 
     async def _until_news(self, carried: Carried | None) -> None:
-        """Wait while the Region is paused, or while there is nothing to carry on with or to pick."""
+        """Wait while the Region is paused, or while there is nothing to carry on or to pick."""
         while self.region.paused or (
             carried is None and max(self.plans, default=0) <= self._finished
         ):

@@ -80,16 +80,18 @@ class ScenarioRun:
         self._before: dict[str, Json] = {
             a["name"]: a for a in (raw.get("status") or {}).get("arms") or ()
         }
-        self._arms: dict[str, Json] = {}
+        self._arms: dict[str, Json] = dict(self._before)
         self._message = ""
 
     async def run(self) -> None:
         scenario = scenario_of(self._name, self._raw["metadata"]["uid"], self._raw["spec"])
         started = (self._raw.get("status") or {}).get("startedAt") or rfc3339()
-        for arm in scenario.arms:
-            self._arms[arm.name] = self._before.get(
+        self._arms = {
+            arm.name: self._before.get(
                 arm.name, {"name": arm.name, "phase": "Pending", "expect": str(arm.expect)}
             )
+            for arm in scenario.arms
+        }
         await self._write(
             phase="Running",
             startedAt=started,
@@ -166,11 +168,14 @@ class ScenarioRun:
             _condition("Complete", "True", "Ran", message, self._generation),
             _condition("Succeeded", good, str(verdict), message, self._generation),
         ]
-        await self._write(
-            phase="Complete", verdict=str(verdict), endedAt=rfc3339(), conditions=conditions
-        )
+        ended = rfc3339()
+        while not await self._write(
+            phase="Complete", verdict=str(verdict), endedAt=ended, conditions=conditions
+        ):
+            await asyncio.sleep(SAY_EVERY_SECONDS)
 
-    async def _write(self, **status: Any) -> None:
+    async def _write(self, **status: Any) -> bool:
+        """True if it is written, or the Scenario is gone."""
         done = sum(a["phase"] == "Complete" for a in self._arms.values())
         status |= {
             "observedGeneration": self._generation,
@@ -180,8 +185,10 @@ class ScenarioRun:
         }
         path = f"{GROUP_PATH}/scenarios/{self._name}/status"
         answer = await self._api.merge_patch(path, {"status": status})
-        if not answer.ok and answer.status != 404:
-            log.warning("status of %s not written: %s", self._name, answer.body.get("message"))
+        if answer.ok or answer.status == 404:
+            return True
+        log.warning("status of %s not written: %s", self._name, answer.body.get("message"))
+        return False
 
 
 def _condition(kind: str, status: str, reason: str, message: str, generation: int) -> Json:

@@ -15,14 +15,15 @@ _BACKOFF_SECONDS = (0.2, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One object that was added, modified or deleted; `Synced` marks the end of a listing.
+    """One object that was added, modified or deleted; SYNCED marks the end of a listing.
 
-    After a lost watch the list is read anew: `relisted` says so, for changes in between were not
-    seen one by one.
+    `listed`: part of a listing, whose changes come in no order of time. `relisted`: of one after a
+    lost watch, so that what happened in between was not seen one by one.
     """
 
     event: Literal["ADDED", "MODIFIED", "DELETED", "SYNCED"]
     obj: Json
+    listed: bool = False
     relisted: bool = False
 
 
@@ -39,7 +40,7 @@ async def follow(api: Api, path: str, selector: str = "") -> AsyncIterator[Chang
             for change in _difference(known, listing.get("items", []), relisted=not first):
                 yield change
             version = listing["metadata"]["resourceVersion"]
-            yield Change("SYNCED", {}, relisted=not first)
+            yield Change("SYNCED", {}, listed=True, relisted=not first)
             first = False
             pause = _BACKOFF_SECONDS[0]
             while True:
@@ -68,13 +69,15 @@ def _kept(known: dict[str, Json], event: Any) -> Change:
 def _difference(known: dict[str, Json], items: list[Json], relisted: bool) -> list[Change]:
     """What a fresh listing says that is new, moved or gone; `known` becomes the listing."""
     listed = {item["metadata"]["uid"]: item for item in items}
-    changes = [Change("DELETED", known[uid], relisted) for uid in list(known) if uid not in listed]
+    changes = [
+        Change("DELETED", known[uid], True, relisted) for uid in list(known) if uid not in listed
+    ]
     for uid, item in listed.items():
         before = known.get(uid)
         if before is None:
-            changes.append(Change("ADDED", item, relisted))
+            changes.append(Change("ADDED", item, True, relisted))
         elif before["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
-            changes.append(Change("MODIFIED", item, relisted))
+            changes.append(Change("MODIFIED", item, True, relisted))
     known.clear()
     known.update(listed)
     return changes

@@ -4,6 +4,7 @@ from typing import Any
 
 from holdfast.core import names
 from holdfast.core.intents import PatchAlias
+from holdfast.core.lock import NO_RECORD
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Object, Plan, Slice, Tree
 from holdfast.live.api import Json
 
@@ -118,7 +119,7 @@ def parse(kind: type[Object], raw: Json) -> Object:
             target=str(raw["spec"].get("externalName", "")).partition(".")[0],
             generation=_number(notes.get(names.GENERATION_ANNOTATION)),
             rollback=notes.get(names.ROLLBACK_ANNOTATION, ""),
-            lock=notes.get(names.LOCK_ANNOTATION, ""),
+            lock=notes.get(names.LOCK_ANNOTATION, NO_RECORD),
             writer=notes.get(names.WRITER_ANNOTATION, ""),
             uid=uid,
             resource_version=version,
@@ -165,9 +166,12 @@ def patch_operations(patch: PatchAlias, namespace: str, region: str) -> list[Jso
         escaped = key.replace("~", "~0").replace("/", "~1")
         return {"op": "replace", "path": f"/metadata/annotations/{escaped}", "value": value}
 
+    expected: Json = {"op": "test"}
+    if patch.expect_lock == NO_RECORD:
+        expected["value"] = None  # matches a key that is not there
     operations = [
-        note(names.LOCK_ANNOTATION, patch.expect_lock) | {"op": "test"},
-        note(names.LOCK_ANNOTATION, patch.lock),
+        note(names.LOCK_ANNOTATION, patch.expect_lock) | expected,
+        note(names.LOCK_ANNOTATION, patch.lock) | {"op": "add"},
     ]
     if patch.target is not None:
         target = names.service_fqdn(patch.target, namespace, region)
