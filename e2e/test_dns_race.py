@@ -184,11 +184,13 @@ def test_the_refusal_is_a_metric_with_its_reason(race: Race) -> None:
     (pod,) = items("pods", "-n", SYSTEM, "-l", label)
     told = metrics(pod["metadata"]["name"])
     for line in (
-        'holdfast_writes_total{region="dns-race-fenced-midwrite",result="conflict_newer"} 1.0',
-        'holdfast_writes_total{region="dns-race-fenced",result="dropped_stale"} 1.0',
+        'holdfast_writes_total{region="dns-race-fenced-midwrite",result="conflict_newer"}',
+        'holdfast_writes_total{region="dns-race-fenced",result="dropped_stale"}',
         'holdfast_writes_total{region="dns-race-aws-2025",result="rollback_missing"}',
     ):
-        assert line in told
+        found = [row.rpartition(" ")[2] for row in told.splitlines() if row.startswith(line)]
+        assert found, line
+        assert float(found[0]) >= 1, "counters go on from an earlier run"
 
 
 def test_nothing_has_a_finalizer(race: Race) -> None:

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from holdfast.cli.people import ForPeople
 from holdfast.core.lock import parse_lock
-from holdfast.core.names import customer_name
+from holdfast.core.names import customer_name, tree_generation
 from holdfast.core.objects import Alias, Object, Plan, Tree
 from holdfast.live.api import Api, ApiError, Json, connect
 from holdfast.live.resolver import Response, Server, ask
@@ -82,7 +82,10 @@ async def _print_alias(
         f"          generation {alias.generation}, resourceVersion {alias.resource_version}, "
         f"rollback {alias.rollback or 'none'}, lock {lock.holder if lock else 'free'}"
     )
-    own = sorted(t for t in trees if t.startswith(f"{alias.endpoint}-p"))
+    own = sorted(
+        (t for t in trees if t.rpartition("-p")[0] == alias.endpoint),
+        key=lambda t: tree_generation(t) or 0,
+    )
     console.print(f"trees     {', '.join(own) or 'none'}")
     name = customer_name(alias.endpoint, region["metadata"]["name"])
     for label in ("authoritative", "resolver"):
