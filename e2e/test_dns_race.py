@@ -137,8 +137,10 @@ def test_the_stale_plan_is_dropped_by_a_read_or_refused_by_a_409(race: Race) -> 
 
 def test_the_timeline_tells_the_cause(race: Race) -> None:
     events = {line["event"]: line for line in reversed(race.arm("aws-2025")["timeline"])}
-    order = ["held", "staleFlip", "liveTreeDeleted", "firstEmptyAnswer"]
-    assert [events[e]["t"] for e in order] == sorted(events[e]["t"] for e in order)
+    at = {event: line["t"] for event, line in events.items()}
+    assert at["held"] < at["staleFlip"] < at["liveTreeDeleted"]
+    # The probe hears of it from CoreDNS, we from the API server: two watches, some milliseconds.
+    assert at["liveTreeDeleted"] - 0.1 < at["firstEmptyAnswer"] < at["liveTreeDeleted"] + 2.0
     flip = events["staleFlip"]
     assert flip["zone"] == "us-east-1a"
     assert flip["toGeneration"] < flip["fromGeneration"]

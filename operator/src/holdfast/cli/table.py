@@ -62,7 +62,7 @@ def _saw(server: str) -> Callable[[Json], str]:
             return f"never empty in {total} answers"
         again = seen.get("recoveredAt")
         end = f"until {again} s" if again is not None else "to the end"
-        return f"EMPTY {seen['emptySeconds']} s: from {seen['firstEmptyAt']} s {end}"
+        return f"EMPTY {seen['emptySeconds']} s: from {seen['firstEmptyAt']:.2f} s {end}"
 
     return read
 

@@ -86,7 +86,7 @@ class Tally:
         """The tally for a document, its times counted from `zero`. Absent where there is none."""
 
         def at(t: float | None) -> float | None:
-            return None if t is None else round(t - zero, 2)
+            return None if t is None else round(t - zero, 3)
 
         document = {
             "queries": self.queries,

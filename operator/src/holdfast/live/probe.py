@@ -56,7 +56,6 @@ class Probe:
     async def _ask(self, label: str, server: Server, family: Family) -> None:
         if label != AUTHORITATIVE and self.tallies[AUTHORITATIVE].began is None:
             return  # a resolver asked too early would cache "no such name" for a minute
-        asked = time.time()
         response = await ask(server, self._name, family, QUERY_TIMEOUT_SECONDS)
         tally = self.tallies[label]
         if not response.rcode:
@@ -64,7 +63,7 @@ class Probe:
         else:
             n = len(response.addresses)
             answer = classify(response.rcode, n, response.generation, tally.newest)
-        tally.add(asked, answer, response.generation)
+        tally.add(time.time(), answer, response.generation)
         metrics.ANSWERS.labels(label, str(answer)).inc()
         if response.generation is not None and response.addresses:
             self.answered.setdefault(response.tree, set()).add(response.addresses)
