@@ -115,7 +115,7 @@ def test_processes_killed_during_flips_cost_no_answer_and_no_generation() -> Non
         generations = plans()
         alias = get("service", "dynamodb", "-n", f"{NAME}-arm-0")
     seen = observer.of(f"{NAME}-arm-0")
-    assert len(seen) > 300
+    assert len(seen) > 100, "the observer was blind"
     assert empty(seen) == []
     assert generations == list(range(generations[0], generations[0] + len(generations)))
     live = int(alias["metadata"]["annotations"]["holdfast.dev/plan-generation"])
