@@ -139,6 +139,7 @@ def test_the_timeline_tells_the_cause(race: Race) -> None:
     events = {line["event"]: line for line in reversed(race.arm("aws-2025")["timeline"])}
     at = {event: line["t"] for event, line in events.items()}
     assert at["held"] < at["staleFlip"] < at["liveTreeDeleted"]
+    assert at["staleFlip"] < at["firstEmptyAnswer"]
     # The probe hears of it from CoreDNS, we from the API server: two watches, some milliseconds.
     assert at["liveTreeDeleted"] - 0.1 < at["firstEmptyAnswer"] < at["liveTreeDeleted"] + 2.0
     flip = events["staleFlip"]
