@@ -1,12 +1,19 @@
-"""The API server in memory: the one fake, for tests now, for checker and simulator next.
+"""The API server in memory: the one fake, under tests, checker and simulator alike.
 
-It keeps what the decisions rely on: uid, a resourceVersion that moves with every real change, 409
-for a taken name and for a stale precondition, the empty 422 of a missed JSON patch test, and
-ownership (slices go with the uid of their tree). What it does not keep yet: watches that lag.
+It keeps what decisions rely on: uid, a resourceVersion that moves with every real change, 404, 409
+for a taken name and for a stale precondition, the empty 422 of a JSON patch whose test fails,
+delete preconditions, PUT without precondition where Kubernetes has it and its refusal where not,
+and ownership (slices go with the uid of their tree). A `Cache` lags; a `Lost` call has its effect
+and no answer, or neither. The conformance suite asks the same of a real API server.
+
+Any frozen dataclass of the shape `Stored` can be kept: kinds that are not ours behave as custom
+resources do.
 """
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, TypeAlias, assert_never
 
 from holdfast.core.intents import (
     Create,
@@ -14,14 +21,16 @@ from holdfast.core.intents import (
     Get,
     Intent,
     List,
+    Overwrite,
     PatchAlias,
     Pick,
+    Pin,
     Prove,
     Reach,
     Replace,
+    Unpin,
 )
-from holdfast.core.names import plan_name
-from holdfast.core.objects import Alias, Object, Plan, Slice, Tree
+from holdfast.core.objects import Alias, Lease, Plan, Slice, Stored, Tree
 from holdfast.core.replies import (
     Absent,
     Conflict,
@@ -33,48 +42,110 @@ from holdfast.core.replies import (
     Picked,
     Proven,
     Read,
+    Rejected,
     Reply,
+    TimedOut,
     Unproven,
     Written,
 )
 
+Key: TypeAlias = tuple[type[Any], str]
+MUTATIONS = (Create, Replace, Overwrite, PatchAlias, Pin, Unpin, Delete)
 
-def key_of(obj: Object) -> tuple[type[Object], str]:
-    return type(obj), plan_name(obj.generation) if isinstance(obj, Plan) else obj.name
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a kind takes a PUT: without resourceVersion, and of an object that is not there."""
+
+    unconditional: bool
+    creates: bool
+
+
+_CUSTOM_RESOURCE = Manners(unconditional=False, creates=False)
+_MANNERS: Mapping[type[Any], Manners] = {
+    Alias: Manners(unconditional=True, creates=True),  # Services
+    Tree: Manners(unconditional=True, creates=True),
+    Slice: Manners(unconditional=True, creates=False),
+    Lease: Manners(unconditional=False, creates=True),
+}
+
+
+class Lost(StrEnum):
+    """What is lost of a call that times out."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+
+
+def key_of(obj: Stored) -> Key:
+    return type(obj), obj.name
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one object; `obj` is None when it was deleted."""
+
+    version: int
+    key: Key
+    obj: Stored | None
 
 
 class FakeApi:
-    """One namespace of an API server and the DNS server that watches it without lag."""
+    """One namespace of an API server, and the DNS server that watches it without lag."""
 
-    def __init__(self) -> None:
-        self.objects: dict[tuple[type[Object], str], Object] = {}
-        self.version = 0
+    def __init__(self, objects: Mapping[Key, Stored] | None = None, version: int = 0) -> None:
+        self.objects: dict[Key, Stored] = dict(objects or {})
+        self.version = version
+        self.changes: list[Change] = []
+        """Every change since this server began, in order: what a watch delivers."""
         self.writes: list[Intent] = []
         """Every mutation that had an effect, in order."""
 
-    def perform(self, intent: Intent, now: float = 0.0) -> Reply:
+    def ready(self, intent: Intent) -> bool:
+        """Whether an intent can be performed now: a Pick waits for a plan."""
+        if not isinstance(intent, Pick):
+            return True
+        newest = self.newest_plan()
+        return newest is not None and newest.generation > intent.above
+
+    def perform(self, intent: Intent, now: float = 0.0, lost: Lost | None = None) -> Reply:
+        """Do what an intent asks. A lost call times out: a lost reply after its effect."""
+        if lost is Lost.REQUEST:
+            return TimedOut(now)
+        reply = self._perform(intent, now)
+        return TimedOut(now) if lost is Lost.REPLY else reply
+
+    def _perform(self, intent: Intent, now: float) -> Reply:
         match intent:
             case Get(kind, name):
                 found = self.objects.get((kind, name))
                 return Absent(now) if found is None else Read(found, now)
             case List(kind):
-                items = [o for (k, _), o in sorted(self.objects.items(), key=_order) if k is kind]
-                return Listed(tuple(items), now)
+                return Listed(_listed(self.objects, kind), now)
             case Create(obj):
                 return self._create(intent, obj, now)
-            case Replace(alias):
-                return self._replace(intent, alias, now)
+            case Replace(obj):
+                return self._replace(intent, obj, now)
+            case Overwrite(obj):
+                return self._overwrite(intent, obj, now)
             case PatchAlias():
                 return self._patch(intent, now)
-            case Delete(kind, name):
-                return self._delete(intent, kind, name, now)
-            case Pick():
-                return Picked(self.newest_plan(), now)
+            case Pin(tree, uid, holder) | Unpin(tree, uid, holder):
+                return self._pin(intent, tree, uid, holder, now)
+            case Delete():
+                return self._delete(intent, now)
+            case Pick(above):
+                newest = self.newest_plan()
+                assert newest is not None, "ask `ready` first"
+                assert newest.generation > above, "ask `ready` first"
+                return Picked(newest, now)
             case Prove(tree, addresses):
                 served = self.served(tree)
                 return Proven(now) if served == addresses else Unproven(f"{served}", now)
             case Reach():
                 return Passed(now)
+            case _:
+                assert_never(intent)
 
     def newest_plan(self) -> Plan | None:
         plans = [o for o in self.objects.values() if isinstance(o, Plan)]
@@ -100,33 +171,53 @@ class FakeApi:
         alias = self.alias(endpoint)
         return self.served(alias.target) if alias else ()
 
-    def _next(self) -> str:
-        self.version += 1
-        return str(self.version)
-
-    def _store(self, intent: Intent, obj: Object, now: float) -> Written:
+    def _put(self, intent: Intent, obj: Stored) -> None:
         self.objects[key_of(obj)] = obj
+        self.changes.append(Change(self.version, key_of(obj), obj))
         self.writes.append(intent)
-        return Written(obj, now)
 
-    def _create(self, intent: Intent, obj: Object, now: float) -> Reply:
+    def _new(self, intent: Intent, obj: Stored, now: float) -> Reply:
+        """Store an object that was not there. One whose owner is gone is collected at once; a real
+        collector takes some tens of milliseconds."""
+        self.version += 1
+        made = _versioned(obj, f"uid-{self.version:04d}", self.version)
+        if isinstance(obj, Slice):
+            owner = self.objects.get((Tree, obj.tree))
+            if owner is None or owner.uid != obj.tree_uid:
+                self.writes.append(intent)
+                return Written(made, now)
+        self._put(intent, made)
+        return Written(made, now)
+
+    def _change(self, intent: Intent, stored: Stored, wanted: Stored, now: float) -> Reply:
+        """Store another content of an object; the same content moves no version."""
+        if _versioned(wanted, stored.uid, stored.resource_version) == stored:
+            return Written(stored, now)
+        self.version += 1
+        changed = _versioned(wanted, stored.uid, self.version)
+        self._put(intent, changed)
+        return Written(changed, now)
+
+    def _create(self, intent: Intent, obj: Stored, now: float) -> Reply:
         if key_of(obj) in self.objects:
             return Exists(now)
-        if isinstance(obj, Plan):
-            return self._store(intent, obj, now)
-        version = self._next()
-        stored = replace(obj, uid=f"uid-{int(version):04d}", resource_version=version)
-        return self._store(intent, stored, now)
+        return self._new(intent, obj, now)
 
-    def _replace(self, intent: Intent, alias: Alias, now: float) -> Reply:
-        stored = self.alias(alias.endpoint)
-        if stored is None or stored.uid != alias.uid:
+    def _replace(self, intent: Intent, obj: Stored, now: float) -> Reply:
+        stored = self.objects.get(key_of(obj))
+        if stored is None:
+            return Conflict(now) if _manners(obj).creates else Absent(now)
+        if (stored.uid, stored.resource_version) != (obj.uid, obj.resource_version):
             return Conflict(now)
-        if stored.resource_version != alias.resource_version:
-            return Conflict(now)
-        if stored == alias:
-            return Written(stored, now)
-        return self._store(intent, replace(alias, resource_version=self._next()), now)
+        return self._change(intent, stored, obj, now)
+
+    def _overwrite(self, intent: Intent, obj: Stored, now: float) -> Reply:
+        stored, manners = self.objects.get(key_of(obj)), _manners(obj)
+        if stored is None:
+            return self._new(intent, obj, now) if manners.creates else Absent(now)
+        if not manners.unconditional:
+            return Rejected("Invalid", "resourceVersion must be specified for an update", now)
+        return self._change(intent, stored, obj, now)
 
     def _patch(self, intent: PatchAlias, now: float) -> Reply:
         stored = self.alias(intent.endpoint)
@@ -139,22 +230,80 @@ class FakeApi:
             for name in ("target", "generation", "rollback", "writer")
             if (value := getattr(intent, name)) is not None
         }
-        changed = replace(stored, lock=intent.lock, **given)
-        if changed == stored:
-            return Written(stored, now)
-        return self._store(intent, replace(changed, resource_version=self._next()), now)
+        return self._change(intent, stored, replace(stored, lock=intent.lock, **given), now)
 
-    def _delete(self, intent: Intent, kind: type[Object], name: str, now: float) -> Reply:
-        found = self.objects.pop((kind, name), None)
+    def _pin(self, intent: Pin | Unpin, name: str, uid: str, holder: str, now: float) -> Reply:
+        stored = self.objects.get((Tree, name))
+        if not isinstance(stored, Tree):
+            return Absent(now)
+        if stored.uid != uid:
+            return Missed(now)
+        others = {*stored.pins} - {holder}
+        pins = others | {holder} if isinstance(intent, Pin) else others
+        return self._change(intent, stored, replace(stored, pins=tuple(sorted(pins))), now)
+
+    def _delete(self, intent: Delete, now: float) -> Reply:
+        key = (intent.kind, intent.name)
+        found = self.objects.get(key)
         if found is None:
             return Absent(now)
+        if intent.uid and intent.uid != found.uid:
+            return Conflict(now)
+        if intent.resource_version and intent.resource_version != found.resource_version:
+            return Conflict(now)
+        self.version += 1
+        self._drop(key)
         self.writes.append(intent)
         if isinstance(found, Tree):
-            for key, obj in list(self.objects.items()):
+            for owned, obj in list(self.objects.items()):
                 if isinstance(obj, Slice) and obj.tree_uid == found.uid:
-                    del self.objects[key]
+                    self._drop(owned)
         return Deleted(now)
 
+    def _drop(self, key: Key) -> None:
+        del self.objects[key]
+        self.changes.append(Change(self.version, key, None))
 
-def _order(item: tuple[tuple[type[Object], str], Object]) -> str:
-    return item[0][1]
+
+class Cache:
+    """A watch that lags: what one client has seen so far, any version from there to now."""
+
+    def __init__(self, api: FakeApi) -> None:
+        self._api = api
+        self._objects: dict[Key, Stored] = dict(api.objects)
+        self._seen = len(api.changes)
+
+    @property
+    def behind(self) -> int:
+        """How many changes have not been seen."""
+        return len(self._api.changes) - self._seen
+
+    def see(self, changes: int | None = None) -> None:
+        """See the next changes, all of them if no number is given. Never goes back."""
+        end = len(self._api.changes) if changes is None else self._seen + changes
+        for change in self._api.changes[self._seen : end]:
+            if change.obj is None:
+                self._objects.pop(change.key, None)
+            else:
+                self._objects[change.key] = change.obj
+        self._seen = min(end, len(self._api.changes))
+
+    def snapshot(self) -> FakeApi:
+        """The server as this client believes it to be: for reading only."""
+        return FakeApi(self._objects)
+
+
+def _listed(objects: Mapping[Key, Stored], kind: type[Any]) -> tuple[Stored, ...]:
+    return tuple(sorted((o for (k, _), o in objects.items() if k is kind), key=lambda o: o.name))
+
+
+def _manners(obj: Stored) -> Manners:
+    return _MANNERS.get(type(obj), _CUSTOM_RESOURCE)
+
+
+def _versioned(obj: Stored, uid: str, version: int | str) -> Stored:
+    """The object as stored under a uid and version. Plans are immutable and bear neither."""
+    if isinstance(obj, Plan):
+        return obj
+    changed: Stored = replace(obj, uid=uid, resource_version=str(version))  # type: ignore[type-var]
+    return changed

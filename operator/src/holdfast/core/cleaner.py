@@ -1,40 +1,94 @@
-"""The record cleaner: keeps the last N trees. Runs in the enactor that has just finished a plan.
+"""list and delete: the rungs of `dns.cleanup`. The cleaner keeps the last N trees, and runs in the
+enactor that has just finished a plan.
 
 `ByAge` is the incident's rule: age relative to the enactor's *own* plan, with no look at what is
 live. `list` and `delete` are apart, so the list may be long out of date when it is acted upon.
+
+Why `PinLive` holds: the last to flip an alias to a tree has its pin on that tree until it has read
+that the alias names another, and nobody else removes it. So a tree that is named is pinned, and one
+that was listed without a pin has another version by the time it is named.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
-from holdfast.core.intents import Delete, Intent, List, Reach
+from holdfast.core.actor import Actor, Rules
+from holdfast.core.guards import Cleanup
+from holdfast.core.intents import Delete, Get, Intent, List, Unpin
 from holdfast.core.names import tree_name
-from holdfast.core.objects import Tree
-from holdfast.core.replies import Absent, Deleted, Listed, Reply
+from holdfast.core.objects import Alias, Tree
+from holdfast.core.places import AtDelete, AtList, AtReread, Place
+from holdfast.core.replies import Absent, Listed, Read, Reply
+from holdfast.core.rounds import Applied, Round, Walk
 
 
-def victims_by_age(trees: tuple[Tree, ...], generation: int, retention: int) -> tuple[Tree, ...]:
+def victims_by_age(trees: Iterable[Tree], generation: int, retention: int) -> tuple[Tree, ...]:
     """Trees more than `retention` generations older than `generation`, oldest first."""
     old = (t for t in trees if t.generation < generation - retention)
     return tuple(sorted(old, key=lambda t: (t.generation, t.endpoint)))
 
 
-def clean(
-    generation: int, retention: int
-) -> Generator[Intent, Reply, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """list, then delete. Returns the generations deleted and those left behind (they are listed
-    again after the next plan; a tree left behind costs memory, never an answer)."""
-    yield Reach("list", generation)
+def choose(me: Actor, rules: Rules, here: AtList) -> Walk:
+    """The trees to delete. A listing that fails is a reason to delete nothing: a tree left behind
+    is listed again after the next plan, and costs memory, never an answer."""
+    cleanup = rules.guards.cleanup
+    named: frozenset[str] = frozenset()
+    if cleanup in (Cleanup.SKIP_LIVE_WHEN_LISTING, Cleanup.PIN_LIVE):
+        aliases = yield List(Alias)
+        if not isinstance(aliases, Listed):
+            return AtDelete(here.generation, ())
+        named = frozenset(a.target for a in aliases.items if isinstance(a, Alias))
     reply = yield List(Tree)
-    trees = (
-        tuple(t for t in reply.items if isinstance(t, Tree)) if isinstance(reply, Listed) else ()
+    trees = [t for t in reply.items if isinstance(t, Tree)] if isinstance(reply, Listed) else []
+    if cleanup is Cleanup.PIN_LIVE:
+        yield from _unpin(me, here, trees, named)
+    victims = tuple(
+        t
+        for t in victims_by_age(trees, here.generation, rules.retention)
+        if t.name not in named and not t.pins
     )
-    victims = victims_by_age(trees, generation, retention)
-    generations = tuple(sorted({t.generation for t in victims}))
-    yield Reach("delete", generation, victims=generations)
-    deleted: list[int] = []
-    undeleted: list[int] = []
-    for tree in victims:
-        assert tree.name == tree_name(tree.endpoint, tree.generation), tree
-        answer = yield Delete(Tree, tree.name)
-        (deleted if isinstance(answer, Deleted | Absent) else undeleted).append(tree.generation)
-    return tuple(deleted), tuple(undeleted)
+    if cleanup is Cleanup.REREAD_BEFORE_DELETE and victims:
+        return AtReread(here.generation, victims)
+    return AtDelete(here.generation, victims)
+
+
+def _unpin(
+    me: Actor, here: AtList, trees: list[Tree], named: frozenset[str]
+) -> Generator[Intent, Reply, None]:
+    """Remove our own pins from trees of former plans, having read that no alias names them. Pins of
+    the dead stay: a leaked pin costs a tree, never an answer."""
+    for tree in trees:
+        mine = me.identity in tree.pins and tree.generation != here.generation
+        if mine and tree.name not in named:
+            yield Unpin(tree.name, tree.uid, me.identity)
+
+
+def reread(here: AtReread) -> Walk:
+    """Is the first victim live? It may be a moment later."""
+    first = here.victims[0]
+    reply = yield Get(Alias, first.endpoint)
+    match reply:
+        case Read(Alias(target=target)) if target != first.name:
+            return AtDelete(here.generation, here.victims)
+        case Absent():
+            return AtDelete(here.generation, here.victims)
+        case _:
+            return _rest(AtReread, here)
+
+
+def delete(rules: Rules, here: AtDelete) -> Walk:
+    """Delete the first victim. What could not be deleted is listed again after the next plan."""
+    if not here.victims:
+        return Applied(here.generation)
+    first = here.victims[0]
+    assert first.name == tree_name(first.endpoint, first.generation), first
+    cleanup = rules.guards.cleanup
+    if cleanup in (Cleanup.REREAD_BEFORE_DELETE, Cleanup.PIN_LIVE):
+        yield Delete(Tree, first.name, first.uid, first.resource_version)
+    else:
+        yield Delete(Tree, first.name)
+    return _rest(AtReread if cleanup is Cleanup.REREAD_BEFORE_DELETE else AtDelete, here)
+
+
+def _rest(place: type[AtReread] | type[AtDelete], here: AtReread | AtDelete) -> Place | Round:
+    rest = here.victims[1:]
+    return place(here.generation, rest) if rest else Applied(here.generation)

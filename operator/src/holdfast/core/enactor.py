@@ -13,287 +13,123 @@ Theory of operation. The invariant is NonEmpty: every alias names an existing tr
   which it was seen to be older than our plan, so an alias never goes back, and a tree older than a
   live one is never needed again.
 
-A retry that could repeat without bound (lock lost, conflict, no answer) ends the round and carries
-its plan *and its step* into the next: a round that started over at `tree` would build the deleted
-tree anew, which is a partial fix, and histories would grow for ever under the checker.
+A round walks from place to place (see `places`); the rungs of the fence differ in `turn`, `read`
+and `flip` (see `fence`), those of the cleanup in `list` and `delete` (see `cleaner`). A retry that
+could repeat without bound (lock lost, conflict, no answer) ends the round and carries its plan to
+`turn`: a round that started over at `tree` would build the deleted tree anew, which is a partial
+fix, and histories would grow for ever under the checker.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass, replace
-
-from holdfast.core import tree
-from holdfast.core.cleaner import clean
-from holdfast.core.guards import DnsGuards, Fence, Rollback
-from holdfast.core.intents import Create, Get, Intent, List, PatchAlias, Pick, Reach, Replace
-from holdfast.core.lock import Lock, is_free
+from holdfast.core import cleaner, fence, tree
+from holdfast.core.actor import Actor, Rules
+from holdfast.core.guards import Cleanup, Fence
+from holdfast.core.intents import Get, List, Pick
 from holdfast.core.names import tree_name
-from holdfast.core.objects import Alias, Plan, Tree
-from holdfast.core.replies import (
-    Absent,
-    Conflict,
-    Exists,
-    Listed,
-    Missed,
-    Picked,
-    Read,
-    Reply,
-    Written,
+from holdfast.core.objects import Alias
+from holdfast.core.places import (
+    PLACES,
+    AtCheck,
+    AtDelete,
+    AtFlip,
+    AtList,
+    AtPick,
+    AtRead,
+    AtReread,
+    AtTree,
+    AtTurn,
+    Place,
+    arrival,
 )
-from holdfast.core.rounds import (
-    Applied,
-    Carried,
-    Deferred,
-    Flow,
-    Idle,
-    Refused,
-    Stale,
-    Stop,
-    refusal,
-    unexpected,
-)
+from holdfast.core.replies import Absent, Listed, Picked, Read
+from holdfast.core.rounds import Flow, Stale, Stop, Walk, refusal
+
+START = AtPick()
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who enacts. `identity` is `<zone>/<pod uid>`: two incarnations are never confused."""
-
-    zone: str
-    identity: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The knobs of a Region that an enactor obeys."""
-
-    guards: DnsGuards
-    retention: int
-    lock_seconds: float
-
-
-def enact(me: Actor, rules: Rules, carried: Carried | None = None) -> Flow:
-    """One round. Never raises for what the world may answer; the outcome says what came of it."""
+def enact(me: Actor, rules: Rules, here: Place = START) -> Flow:
+    """One round, from a place on. Never raises for what the world may answer; the outcome says what
+    came of it, and at which place the next round starts."""
     try:
-        return (yield from _round(me, rules, carried))
+        while True:
+            yield arrival(here)
+            found = yield from _step(me, rules, here)
+            if not isinstance(found, PLACES):
+                return found
+            here = found
     except Stop as stop:
         return stop.outcome
 
 
-def _round(me: Actor, rules: Rules, carried: Carried | None) -> Flow:
-    if carried is None:
-        plan = yield from _pick()
-        if plan is None:
-            return Idle()
-        if (yield from _check(plan)):
-            return (yield from _finish(rules, plan, (), tuple(e.endpoint for e in plan.endpoints)))
-    else:
-        plan = carried.plan
-
-    flipped: list[str] = []
-    already: list[str] = []
-    waiting = carried.endpoint if carried else ""
-    for wanted in plan.endpoints:
-        if waiting and wanted.endpoint != waiting:
-            continue
-        if not waiting:
-            yield from tree.build(plan, wanted)
-        waiting = ""
-        here = Carried(plan, wanted.endpoint)
-        if rules.guards.fence is Fence.CHECK_ONCE:
-            moved = yield from _flip_under_lock(me, rules, here)
-        else:
-            moved = yield from _flip_if_newer(me, rules, here)
-        (flipped if moved else already).append(wanted.endpoint)
-
-    return (yield from _finish(rules, plan, tuple(flipped), tuple(already)))
+def _step(me: Actor, rules: Rules, here: Place) -> Walk:
+    match here:
+        case AtPick():
+            return _pick(rules, here)
+        case AtCheck(endpoint=""):
+            return _check(here)
+        case AtCheck():
+            return _check_again(here)
+        case AtTree():
+            return _tree(me, rules, here)
+        case AtTurn():
+            return fence.turn(me, rules, here)
+        case AtRead():
+            return fence.read(me, rules, here)
+        case AtFlip():
+            return fence.flip(me, rules, here)
+        case AtList():
+            return cleaner.choose(me, rules, here)
+        case AtReread():
+            return cleaner.reread(here)
+        case AtDelete():
+            return cleaner.delete(rules, here)
 
 
-def _finish(rules: Rules, plan: Plan, flipped: tuple[str, ...], already: tuple[str, ...]) -> Flow:
-    deleted, undeleted = yield from clean(plan.generation, rules.retention)
-    return Applied(plan.generation, flipped, already, deleted, undeleted)
-
-
-def _pick() -> Generator[Intent, Reply, Plan | None]:
-    yield Reach("pick")
-    reply = yield Pick()
+def _pick(rules: Rules, here: AtPick) -> Walk:
+    reply = yield Pick(here.above)
     assert isinstance(reply, Picked), reply
-    return reply.plan
+    assert reply.plan.generation > here.above, reply
+    if rules.guards.fence is Fence.NONE:
+        return AtTree(reply.plan, reply.plan.endpoints[0].endpoint)
+    return AtCheck(reply.plan)
 
 
-def _check(plan: Plan) -> Generator[Intent, Reply, bool]:
-    """The one freshness check. True if the plan is live at every endpoint already; a plan that is
-    live at some goes on, for an earlier round may have been cut between two endpoints."""
-    yield Reach("check", plan.generation)
+def _check(here: AtCheck) -> Walk:
+    """The one freshness check. A plan that is live at some endpoints only goes on, for an earlier
+    round may have been cut between two of them."""
+    plan = here.plan
     reply = yield List(Alias)
     if not isinstance(reply, Listed):
         raise Stop(refusal(plan.generation, "", None, reply))
     aliases = {a.endpoint: a for a in reply.items if isinstance(a, Alias)}
     live = max((a.generation for a in aliases.values()), default=0)
     if live > plan.generation:
-        raise Stop(Stale(plan.generation, live, "check"))
-    return all(
+        return Stale(plan.generation, live, "check")
+    everywhere = all(
         (alias := aliases.get(e.endpoint)) is not None
         and (alias.generation, alias.target)
         == (plan.generation, tree_name(e.endpoint, plan.generation))
         for e in plan.endpoints
     )
+    if everywhere:
+        return AtList(plan.generation)
+    return AtTree(plan, plan.endpoints[0].endpoint)
 
 
-def _birth(me: Actor, here: Carried) -> Generator[Intent, Reply, bool]:
-    """Create an absent alias with every record present, already naming our tested tree.
-    False when another enactor was quicker."""
-    plan = here.plan
-    alias = Alias(
-        endpoint=here.endpoint,
-        target=tree_name(here.endpoint, plan.generation),
-        generation=plan.generation,
-        writer=me.identity,
-    )
-    reply = yield Create(alias)
-    match reply:
-        case Written():
-            return True
-        case Exists():
-            return False
-        case _:
-            raise unexpected(here, reply)
-
-
-def _read_alias(here: Carried) -> Generator[Intent, Reply, tuple[Alias | None, float]]:
+def _check_again(here: AtCheck) -> Walk:
+    """`CheckEach`: before every turn, a retried one too, and yet outside the lock."""
     reply = yield Get(Alias, here.endpoint)
     match reply:
-        case Read(Alias() as alias, now):
-            return alias, now
-        case Absent(now):
-            return None, now
+        case Read(Alias(generation=live)) if live > here.plan.generation:
+            return Stale(here.plan.generation, live, "check", here.endpoint)
+        case Read() | Absent():
+            return AtTurn(here.plan, here.endpoint)
         case _:
-            raise unexpected(here, reply)
+            return refusal(here.plan.generation, here.endpoint, here, reply)
 
 
-def _flip_under_lock(me: Actor, rules: Rules, here: Carried) -> Generator[Intent, Reply, bool]:
-    """turn, read, flip as AWS ran them. True if we flipped, False if it was flipped already."""
-    plan = here.plan
-    mine = tree_name(here.endpoint, plan.generation)
-    yield Reach("turn", plan.generation, here.endpoint)
-    found, now = yield from _read_alias(here)
-    if found is None:
-        if (yield from _birth(me, here)):
-            return True
-        raise Stop(Deferred(here, "another enactor created the alias first"))
-    if not is_free(found.lock, me.identity, now):
-        raise Stop(Deferred(here, f"the lock is held: {found.lock}"))
-    lock = Lock(me.identity, now + rules.lock_seconds).text()
-    yield from _write(
-        here, PatchAlias(here.endpoint, expect_lock=found.lock, lock=lock), "the lock was lost"
-    )
-
-    yield Reach("read", plan.generation, here.endpoint)
-    alias, _ = yield from _read_alias(here)
-    if alias is None:
-        raise Stop(Deferred(here, "the alias was deleted"))
-    if alias.target == mine and alias.generation == plan.generation:
-        # Equality is no freshness check: writing the tree over itself would only turn the
-        # rollback record into a copy of the live one.
-        yield from _write(
-            here, PatchAlias(here.endpoint, expect_lock=lock, lock=""), "the lock expired"
-        )
-        return False
-    rollback = yield from _rollback_record(rules, here, alias, lock)
-
-    yield Reach("flip", plan.generation, here.endpoint)
-    yield from _write(
-        here,
-        PatchAlias(
-            here.endpoint,
-            expect_lock=lock,
-            lock="",
-            target=mine,
-            generation=plan.generation,
-            rollback=rollback,
-            writer=me.identity,
-        ),
-        "the lock was lost before the flip",
-    )
-    return True
-
-
-def _flip_if_newer(me: Actor, rules: Rules, here: Carried) -> Generator[Intent, Reply, bool]:
-    """turn, read, flip behind the fence. True if we flipped, False if it was flipped already."""
-    plan = here.plan
-    mine = tree_name(here.endpoint, plan.generation)
-    yield Reach("turn", plan.generation, here.endpoint)
-    conflicted = False
-    while True:
-        yield Reach("read", plan.generation, here.endpoint)
-        alias, _ = yield from _read_alias(here)
-        if alias is None:
-            if (yield from _birth(me, here)):
-                return True
-            raise Stop(Deferred(here, "another enactor created the alias first"))
-        if alias.generation > plan.generation:
-            raise Stop(Stale(plan.generation, alias.generation, "read", here.endpoint, conflicted))
-        if alias.generation == plan.generation and alias.target == mine:
-            return False
-        if conflicted:
-            # Our write lost to one that is no newer than our plan (a lock, a hand): once more,
-            # but in a round of its own, or histories would have no end.
-            raise Stop(Deferred(here, "conflict with a write that was not newer"))
-        rollback = yield from _rollback_record(rules, here, alias, "")
-        yield Reach("flip", plan.generation, here.endpoint)
-        reply = yield Replace(
-            replace(
-                alias,
-                target=mine,
-                generation=plan.generation,
-                rollback=rollback,
-                writer=me.identity,
-            )
-        )
-        match reply:
-            case Written():
-                return True
-            case Conflict():
-                conflicted = True
-            case _:
-                raise unexpected(here, reply)
-
-
-def _rollback_record(
-    rules: Rules, here: Carried, alias: Alias, lock: str
-) -> Generator[Intent, Reply, str]:
-    """What the rollback record shall say: the tree that the alias names now.
-
-    The coupling that kept us-east-1 down: if that tree is gone, the record cannot be written, and
-    with `Coupled` the whole apply fails although the new tree is perfectly healthy.
-    """
-    if not alias.target:
-        return ""
-    reply = yield Get(Tree, alias.target)
-    match reply:
-        case Read():
-            return alias.target
-        case Absent() if rules.guards.rollback is Rollback.DECOUPLED:
-            return ""
-        case Absent():
-            if lock:
-                yield PatchAlias(here.endpoint, expect_lock=lock, lock="")
-            raise Stop(
-                Refused(
-                    here.plan.generation,
-                    here.endpoint,
-                    f"no rollback record: {alias.target} does not exist",
-                )
-            )
-        case _:
-            raise unexpected(here, reply)
-
-
-def _write(here: Carried, patch: PatchAlias, lost: str) -> Generator[Intent, Reply, None]:
-    """A write guarded by the lock. A miss says nothing about who won: the next round reads."""
-    reply = yield patch
-    match reply:
-        case Written():
-            return
-        case Missed() | Conflict() | Absent():
-            raise Stop(Deferred(here, lost))
-        case _:
-            raise unexpected(here, reply)
+def _tree(me: Actor, rules: Rules, here: AtTree) -> Walk:
+    holder = me.identity if rules.guards.cleanup is Cleanup.PIN_LIVE else ""
+    yield from tree.build(here.plan, here.endpoint, holder)
+    if rules.guards.fence is Fence.CHECK_EACH:
+        return AtCheck(here.plan, here.endpoint)
+    return AtTurn(here.plan, here.endpoint)

@@ -1,7 +1,4 @@
-"""The guards, as ladders: wrong fixes teach as much as right ones.
-
-Only rungs that work are listed here and in the CRD; the design names the others.
-"""
+"""The guards, as ladders, worst rung first: wrong fixes teach as much as right ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,8 +9,19 @@ from typing import Any
 class Fence(StrEnum):
     """What keeps an enactor from replacing a newer plan by an older one."""
 
+    NONE = "None"
+    """No check, no lock, a blind write."""
     CHECK_ONCE = "CheckOnce"
     """As AWS ran it: one check when the plan is picked, then a lock that says who writes."""
+    CHECK_EACH = "CheckEach"
+    """Checks again before every turn, outside the lock: a smaller window, and a window."""
+    LEADER_ONLY = "LeaderOnly"
+    """Asks whether it holds the leader Lease, then writes blindly. Leadership is no fence: it can
+    end between the question and the write."""
+    RESOURCE_VERSION = "ResourceVersion"
+    """Reads the version just before the write, and not what it says: looks fenced, is not."""
+    CHECK_IN_LOCK = "CheckInLock"
+    """AWS's own lock, with the check moved inside it."""
     GENERATION = "Generation"
     """Read, refuse unless newer, write with the uid and resourceVersion of that very read."""
 
@@ -23,6 +31,14 @@ class Cleanup(StrEnum):
 
     BY_AGE = "ByAge"
     """More than `retention` generations older than the enactor's own plan, live or not."""
+    SKIP_LIVE_WHEN_LISTING = "SkipLiveWhenListing"
+    """By age, without what is live when the list is made. It may go live after."""
+    REREAD_BEFORE_DELETE = "RereadBeforeDelete"
+    """Reads the alias before each delete, which bears the tree's uid and resourceVersion. Alias
+    and tree are two objects: a flip does not move the tree's version."""
+    PIN_LIVE = "PinLive"
+    """An enactor pins its tree, a write to the tree itself, before it flips. The cleaner deletes
+    what nobody pins and no alias names, at the version that it listed."""
 
 
 class Rollback(StrEnum):
@@ -40,6 +56,9 @@ class DnsGuards:
     cleanup: Cleanup
     rollback: Rollback
 
+
+LOCKS = frozenset({Fence.CHECK_ONCE, Fence.CHECK_EACH, Fence.CHECK_IN_LOCK})
+"""The fences that write under AWS's lock."""
 
 AWS_2025 = DnsGuards(Fence.CHECK_ONCE, Cleanup.BY_AGE, Rollback.COUPLED)
 PROFILES: Mapping[str, DnsGuards] = {"aws-2025": AWS_2025}

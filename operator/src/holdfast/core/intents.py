@@ -1,9 +1,12 @@
-"""What a flow can ask for. Each intent is exactly one API call, one DNS proof or one wait."""
+"""What a flow can ask for. Each intent is exactly one API call, one DNS proof or one wait.
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+Get, List, Create, Replace, Overwrite and Delete work on any `Stored` kind; the others know DNS.
+"""
 
-from holdfast.core.objects import Alias, Object, Plan, Slice, Tree
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from holdfast.core.objects import Stored
 
 Step: TypeAlias = Literal["pick", "check", "tree", "turn", "read", "flip", "list", "delete"]
 STEPS: tuple[Step, ...] = ("pick", "check", "tree", "turn", "read", "flip", "list", "delete")
@@ -13,7 +16,7 @@ STEPS: tuple[Step, ...] = ("pick", "check", "tree", "turn", "read", "flip", "lis
 class Get:
     """Read one object, at its latest version. Replies: Read, Absent."""
 
-    kind: type[Alias] | type[Tree] | type[Slice]
+    kind: type[Any]
     name: str
 
 
@@ -21,30 +24,40 @@ class Get:
 class List:
     """Read all objects of a kind, at one version. Reply: Listed."""
 
-    kind: type[Alias] | type[Tree] | type[Plan]
+    kind: type[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
     """Create an object; its name is the compare-and-swap. Replies: Written, Exists."""
 
-    obj: Object
+    obj: Stored
 
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Replace an alias under the uid and resourceVersion it bears. Replies: Written, Conflict.
+    """PUT under the uid and resourceVersion that `obj` bears. Replies: Written, Conflict.
 
     Without the uid, a PUT of a Service that was deleted meanwhile would create it again.
     """
 
-    alias: Alias
+    obj: Stored
 
     def __post_init__(self) -> None:
-        if not self.alias.uid or self.alias.resource_version in ("", "0"):
-            raise ValueError(
-                f"unfenced replace of alias {self.alias.name!r}: uid or version missing"
-            )
+        if not self.obj.uid or self.obj.resource_version in ("", "0"):
+            raise ValueError(f"unfenced replace of {self.obj.name!r}: uid or version missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Overwrite:
+    """PUT without any precondition: what was there is lost, what was gone is created again.
+    Replies: Written."""
+
+    obj: Stored
+
+    def __post_init__(self) -> None:
+        if self.obj.uid or self.obj.resource_version:
+            raise ValueError(f"overwrite of {self.obj.name!r} bears a precondition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +77,41 @@ class PatchAlias:
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete a tree (its slices follow by ownership), or a plan. Replies: Deleted, Absent."""
+class Pin:
+    """Put `holder`'s pin on a tree, if it still is the one of `uid`: a write to the tree itself, so
+    that its version moves. Replies: Written, Missed, Absent."""
 
-    kind: type[Tree] | type[Plan]
+    tree: str
+    uid: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpin:
+    """Take `holder`'s own pin off a tree. Replies: Written, Missed, Absent."""
+
+    tree: str
+    uid: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete an object (a tree's slices follow by ownership), under the preconditions that are not
+    empty. Replies: Deleted, Absent, and Conflict if there are any."""
+
+    kind: type[Any]
     name: str
+    uid: str = ""
+    resource_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """The newest plan that this actor's own watch has seen. Reply: Picked."""
+    """Wait until this actor's own watch has seen a plan newer than `above`, and take the newest.
+    Reply: Picked."""
+
+    above: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +128,29 @@ class Prove:
 class Reach:
     """Stand at a step of the protocol: where a Scenario may hold this actor. Reply: Passed.
 
-    `victims` are the generations to be deleted, at step `delete` only.
+    `victims` are the generations to be deleted, at step `delete` only. `memory` is all that the
+    flow knows here: started again from it, it does the same as if it went on. The checker relies
+    on that, and a test proves it.
     """
 
     step: Step
     generation: int = 0
     endpoint: str = ""
     victims: tuple[int, ...] = ()
+    memory: object = field(default=None, compare=False, repr=False)
 
 
-Intent: TypeAlias = Get | List | Create | Replace | PatchAlias | Delete | Pick | Prove | Reach
+Intent: TypeAlias = (
+    Get
+    | List
+    | Create
+    | Replace
+    | Overwrite
+    | PatchAlias
+    | Pin
+    | Unpin
+    | Delete
+    | Pick
+    | Prove
+    | Reach
+)

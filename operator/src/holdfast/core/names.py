@@ -21,6 +21,8 @@ ROLLBACK_ANNOTATION = "holdfast.dev/rollback"
 LOCK_ANNOTATION = "holdfast.dev/lock"
 WRITER_ANNOTATION = "holdfast.dev/enacted-by"
 CAPACITY_ANNOTATION = "holdfast.dev/capacity"
+PIN_PREFIX = "pin.holdfast.dev/"
+LEADER_LEASE = "holdfast-enactor"
 
 GENERATION_MAX = 2**31 - 1
 _SUFFIX_MAX = len(f"-p{GENERATION_MAX}-00000000-v4")
@@ -52,6 +54,19 @@ def slice_name(tree: str, tree_uid: str, family: str) -> str:
 def plan_name(generation: int) -> str:
     """A plan's name is its generation: creating the object is the compare-and-swap."""
     return f"plan-{generation:010d}"
+
+
+def pin_annotation(holder: str) -> str:
+    """The annotation of a tree that is one process's pin. `holder` is `<zone>/<pod uid>`: with the
+    zone alone, a second incarnation would take the first one's pin for its own and remove it."""
+    return PIN_PREFIX + holder.replace("/", ".", 1)
+
+
+def pin_holder(annotation: str) -> str | None:
+    """Whose pin an annotation is; None when it is none."""
+    if not annotation.startswith(PIN_PREFIX):
+        return None
+    return annotation.removeprefix(PIN_PREFIX).replace(".", "/", 1)
 
 
 def service_zone(region: str) -> str:

@@ -5,7 +5,9 @@ sends both back as its precondition.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
+
+from holdfast.core.names import plan_name
 
 Family: TypeAlias = Literal["IPv4", "IPv6"]
 
@@ -35,6 +37,12 @@ class Plan:
 
     generation: int
     endpoints: tuple[EndpointPlan, ...]
+    uid: str = ""
+    resource_version: str = ""
+
+    @property
+    def name(self) -> str:
+        return plan_name(self.generation)
 
     def of(self, endpoint: str) -> EndpointPlan | None:
         return next((e for e in self.endpoints if e.endpoint == endpoint), None)
@@ -64,11 +72,15 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The record tree of one endpoint of one plan. It exists exactly as long as its Service."""
+    """The record tree of one endpoint of one plan. It exists exactly as long as its Service.
+
+    `pins` are the identities of the processes that want it kept, in order.
+    """
 
     name: str
     endpoint: str
     generation: int
+    pins: tuple[str, ...] = ()
     uid: str = ""
     resource_version: str = ""
 
@@ -86,7 +98,35 @@ class Slice:
     resource_version: str = ""
 
 
-Object: TypeAlias = Alias | Tree | Slice | Plan
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who leads. Times in seconds of the holder's wall clock."""
+
+    name: str
+    holder: str
+    renewed: float
+    seconds: float
+    uid: str = ""
+    resource_version: str = ""
+
+    @property
+    def expires(self) -> float:
+        return self.renewed + self.seconds
+
+
+class Stored(Protocol):
+    """What an API server stores: anything with a name, a uid and a version. The fake and the
+    explorer take any frozen dataclass of this shape, not ours alone."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def resource_version(self) -> str: ...
+
+
+Object: TypeAlias = Alias | Tree | Slice | Plan | Lease
 
 
 def family_of(address: str) -> Family:

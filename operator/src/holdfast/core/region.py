@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.core.enactor import Rules
+from holdfast.core.actor import Rules
 from holdfast.core.guards import DnsGuards, dns_guards
 from holdfast.core.holds import Hold, hold_of
 

@@ -6,12 +6,12 @@ Conflict, absence, time-out and overload are four different things and never sha
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from holdfast.core.objects import Object, Plan
+from holdfast.core.objects import Plan, Stored
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    obj: Object
+    obj: Stored
     now: float
 
 
@@ -22,7 +22,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    items: tuple[Object, ...]
+    items: tuple[Stored, ...]
     now: float
 
 
@@ -30,7 +30,7 @@ class Listed:
 class Written:
     """The object as stored, with its new uid and resourceVersion."""
 
-    obj: Object
+    obj: Stored
     now: float
 
 
@@ -88,7 +88,7 @@ class Overloaded:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    plan: Plan | None
+    plan: Plan
     now: float
 
 

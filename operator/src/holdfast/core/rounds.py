@@ -1,39 +1,26 @@
-"""What can come of a round of the enactor, and how a step ends one from inside."""
+"""What can come of a round of the enactor, and how a step ends one from inside.
+
+Every outcome says at which place the next round starts (`then`).
+"""
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from holdfast.core.intents import Intent, Step
-from holdfast.core.objects import Plan
+from holdfast.core.places import AtPick, Place
 from holdfast.core.replies import NAMESPACE_TERMINATING, Overloaded, Rejected, Reply, TimedOut
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """A plan kept across rounds: the next round goes on at step `turn` of this endpoint.
-
-    Always `turn`, never `tree`: a plan that has waited is not given its deleted tree back.
-    """
-
-    plan: Plan
-    endpoint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """No plan yet, or nothing newer than what is applied."""
-
-
-@dataclass(frozen=True, slots=True)
 class Applied:
-    """The plan is live everywhere. `flipped` by us, `already` by another hand."""
+    """The plan is live everywhere, by our hand or another's."""
 
     generation: int
-    flipped: tuple[str, ...]
-    already: tuple[str, ...]
-    deleted: tuple[int, ...]
-    undeleted: tuple[int, ...]
+
+    @property
+    def then(self) -> Place:
+        return AtPick(self.generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +34,14 @@ class Stale:
     endpoint: str = ""
     conflicted: bool = False
 
+    @property
+    def then(self) -> Place:
+        return AtPick(self.generation)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The apply failed and is not retried: the next round starts over at `pick`."""
+    """The apply failed and is not retried: the next round picks again, this plan or a newer."""
 
     generation: int
     endpoint: str
@@ -58,17 +49,23 @@ class Refused:
     final: bool = False
     """The namespace is on its way out: nothing can be applied in it any more."""
 
+    @property
+    def then(self) -> Place:
+        return AtPick(self.generation - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Try again later, with the same plan at `turn`; from `pick` if nothing is carried."""
+    """Try again later, from `then`: with the same plan at `turn`, or from `pick`."""
 
-    carried: Carried | None
+    then: Place
     reason: str
 
 
-Round: TypeAlias = Idle | Applied | Stale | Refused | Deferred
+Round: TypeAlias = Applied | Stale | Refused | Deferred
 Flow: TypeAlias = Generator[Intent, Reply, Round]
+Walk: TypeAlias = Generator[Intent, Reply, Place | Round]
+"""A step: it leads to the next place, or ends the round."""
 
 
 class Stop(Exception):
@@ -78,21 +75,18 @@ class Stop(Exception):
         self.outcome = outcome
 
 
-def unexpected(here: Carried, reply: Reply) -> Stop:
-    """Ends the round over a reply that the step at `turn` or later has no use for."""
-    return Stop(refusal(here.plan.generation, here.endpoint, here, reply))
-
-
-def refusal(generation: int, endpoint: str, carried: Carried | None, reply: Reply) -> Round:
+def refusal(generation: int, endpoint: str, then: Place | None, reply: Reply) -> Round:
     """What comes of a reply that no step expects in particular. A lost reply is not repeated here:
-    the next round reads first, and finds our own write, somebody else's, or none."""
+    the next round reads first, and finds our own write, somebody else's, or none. `then` is where
+    a round that could not be finished goes on; None: at `pick`."""
+    again = AtPick(generation - 1)
     match reply:
         case Rejected(reason, message):
             final = reason == NAMESPACE_TERMINATING
             return Refused(generation, endpoint, f"{reason}: {message}", final)
         case TimedOut():
-            return Deferred(carried, "no answer from the API server")
+            return Deferred(then or again, "no answer from the API server")
         case Overloaded():
-            return Deferred(carried, "the API server is overloaded")
+            return Deferred(then or again, "the API server is overloaded")
         case _:
-            return Deferred(None, f"unexpected: {type(reply).__name__}")
+            return Deferred(again, f"unexpected: {type(reply).__name__}")

@@ -7,10 +7,20 @@ self as its own.
 
 from collections.abc import Generator
 
-from holdfast.core.intents import Create, Get, Intent, Prove, Reach
+from holdfast.core.intents import Create, Get, Intent, Pin, Prove
 from holdfast.core.names import slice_name, tree_name
-from holdfast.core.objects import EndpointPlan, Plan, Slice, Tree, family_of
-from holdfast.core.replies import Absent, Exists, Proven, Read, Reply, Unproven, Written
+from holdfast.core.objects import Plan, Slice, Tree, family_of
+from holdfast.core.places import AtPick
+from holdfast.core.replies import (
+    Absent,
+    Exists,
+    Missed,
+    Proven,
+    Read,
+    Reply,
+    Unproven,
+    Written,
+)
 from holdfast.core.rounds import Deferred, Refused, Stop, refusal
 
 PROOF_DEADLINE_SECONDS = 90.0
@@ -19,13 +29,15 @@ PROOF_SLICE_SECONDS = 5.0
 """How long to wait for answers before looking whether the tree still stands."""
 
 
-def build(plan: Plan, wanted: EndpointPlan) -> Generator[Intent, Reply, None]:
+def build(plan: Plan, endpoint: str, pin_holder: str = "") -> Generator[Intent, Reply, None]:
     """Create the tree, its slices, and prove that it is served. The Service's uid must be the same
-    before and after: a tree deleted and made anew in between has lost its slices.
+    before and after: a tree deleted and made anew in between has lost its slices. With a
+    `pin_holder` its pin is put on the tree at last.
 
     Whatever fails here starts over at `pick`, with the plan that is newest then.
     """
-    yield Reach("tree", plan.generation, wanted.endpoint)
+    wanted = plan.of(endpoint)
+    assert wanted is not None, endpoint
     tree = Tree(tree_name(wanted.endpoint, plan.generation), wanted.endpoint, plan.generation)
     uid = yield from _create_tree(tree)
     addresses = wanted.addresses()
@@ -39,6 +51,19 @@ def build(plan: Plan, wanted: EndpointPlan) -> Generator[Intent, Reply, None]:
         )
         yield from _create_slice(tree, piece)
     yield from _prove(tree, uid, addresses)
+    if pin_holder:
+        yield from _pin(tree, uid, pin_holder)
+
+
+def _pin(tree: Tree, uid: str, holder: str) -> Generator[Intent, Reply, None]:
+    reply = yield Pin(tree.name, uid, holder)
+    match reply:
+        case Written():
+            return
+        case Missed() | Absent():
+            raise _again(tree, f"{tree.name} was deleted before it was pinned")
+        case _:
+            raise _failed(tree, reply)
 
 
 def _prove(tree: Tree, uid: str, addresses: tuple[str, ...]) -> Generator[Intent, Reply, None]:
@@ -49,14 +74,14 @@ def _prove(tree: Tree, uid: str, addresses: tuple[str, ...]) -> Generator[Intent
             case Read(Tree(uid=found)) if found == uid:
                 pass
             case Read() | Absent():
-                raise _again(f"{tree.name} was deleted while it was tested")
+                raise _again(tree, f"{tree.name} was deleted while it was tested")
             case other:
                 raise _failed(tree, other)
         if isinstance(proof, Proven):
             return
         waited += PROOF_SLICE_SECONDS
         seen = proof.seen if isinstance(proof, Unproven) else ""
-    raise _again(f"{tree.name} is not served: {seen}")
+    raise _again(tree, f"{tree.name} is not served: {seen}")
 
 
 def _create_tree(tree: Tree) -> Generator[Intent, Reply, str]:
@@ -84,8 +109,8 @@ def _create_slice(tree: Tree, piece: Slice) -> Generator[Intent, Reply, None]:
             raise _failed(tree, reply)
 
 
-def _again(why: str) -> Stop:
-    return Stop(Deferred(None, why))
+def _again(tree: Tree, why: str) -> Stop:
+    return Stop(Deferred(AtPick(tree.generation - 1), why))
 
 
 def _failed(tree: Tree, reply: Reply) -> Stop:
