@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from holdfast.core.verdict import Verdict, worst
+from holdfast.core.document import result_document
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.wire import GROUP_PATH
 
@@ -53,15 +53,8 @@ async def load(api: Api, scenario: str) -> Json:
     raw = await api.need("GET", f"{GROUP_PATH}/scenarios/{scenario}")
     status = raw.get("status") or {}
     arms = [await _arm(api, scenario, arm) for arm in status.get("arms") or ()]
-    verdicts = [Verdict(a["verdict"]) for a in arms if "verdict" in a]
-    return {
-        "scenario": scenario,
-        "engine": "run",
-        "seed": raw["spec"]["seed"],
-        "verdict": status.get("verdict") or str(worst(verdicts)),
-        "message": status.get("message", ""),
-        "arms": arms,
-    }
+    verdict, message = status.get("verdict", ""), status.get("message", "")
+    return result_document(scenario, "run", raw["spec"]["seed"], arms, verdict, message)
 
 
 async def _arm(api: Api, scenario: str, arm: Json) -> Json:

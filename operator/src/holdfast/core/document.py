@@ -1,0 +1,138 @@
+"""The result document: one shape for all engines (docs/result.schema.json), from one place.
+
+`probe` is what the customers' probe tells of itself: `name`, `families`, `intervalSeconds`,
+`servers` (a Tally's report each), `servedGenerations`, `connects`, and `endedAt`, the moment of the
+telling; {} if it did not answer. All times are seconds since the arm's first plan.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias
+
+from holdfast.core.guards import effective
+from holdfast.core.invariants import Invariant
+from holdfast.core.record import Record
+from holdfast.core.timeline import stale_attempts
+from holdfast.core.verdict import Evidence, Verdict, guards_missing, judge, outcome_of, worst
+
+Json: TypeAlias = dict[str, Any]
+Engine: TypeAlias = Literal["run", "simulate", "check"]
+
+ALLOWANCE_SECONDS = 3.0
+"""From the birth of the alias to the resolver's first good answer."""
+
+
+def coverage(probe: Json, born: float) -> float:
+    """Answers with or without addresses of the server that gave the fewest, over those due from
+    the birth of the alias (with an allowance) to the end. 0 when there is nothing to count."""
+    servers = (probe.get("servers") or {}).values()
+    if not servers or not all("beganAt" in s for s in servers):
+        return 0.0
+    per_second = len(probe["families"]) / probe["intervalSeconds"]
+    shares = [
+        (s["ok"] + s["stale"] + s["empty"])
+        / max(1.0, (probe["endedAt"] - min(s["beganAt"], born + ALLOWANCE_SECONDS)) * per_second)
+        for s in servers
+    ]
+    return float(min(shares))
+
+
+def evidence_of(record: Record, probe: Json) -> Evidence:
+    """What the arm left behind, for its verdict."""
+    servers = probe.get("servers") or {}
+    live = record.ledger.live_generations
+    return Evidence(
+        broken=frozenset(record.ledger.broken),
+        empty_answers=_empty_answers(probe),
+        coverage=coverage(probe, live[0][0] if live else 0.0),
+        uncaught_holds=record.hold_watch.uncaught(record.holds),
+        overdue_holds=tuple(sorted(record.hold_watch.overdue)),
+        attempts=stale_attempts(record.holds, record.actors),
+        healthy_at_first=bool(servers) and all("beganAt" in s for s in servers.values()),
+        cut_off=record.cut_off,
+        watch_gaps=record.gaps,
+        guards_as_asked=record.guards_as_asked,
+    )
+
+
+def arm_document(record: Record, probe: Json, end: float) -> Json:
+    """The arm's part of the result document. `end`: when the arm was over."""
+    ledger, arm = record.ledger, record.arm
+    if not record.converged(end):
+        ledger.broken.setdefault(Invariant.CONVERGES, end)
+    _note_answers(record, probe)
+    evidence = evidence_of(record, probe)
+    verdict, why = judge(arm.expect, evidence)
+    missing = guards_missing(ledger.broken, arm.guards)
+    return {
+        "name": arm.name,
+        "guards": record.guards_in_force or effective(arm.guards),
+        "expect": str(arm.expect),
+        "outcome": str(outcome_of(evidence)),
+        "verdict": str(verdict),
+        "message": why,
+        "seconds": round(end, 1),
+        "invariantsBroken": sorted(str(i) for i in ledger.broken),
+        "guardsMissing": sorted(missing),
+        "wouldHaveHeld": {guard: list(held) for guard, held in missing.items()},
+        "dns": _dns(record, probe),
+        "timeline": sorted(ledger.timeline, key=lambda line: line["t"]),
+    }
+
+
+def _dns(record: Record, probe: Json) -> Json:
+    ledger, actors = record.ledger, record.actors.values()
+    dns: Json = {
+        "name": probe.get("name", ""),
+        "families": probe.get("families", []),
+        **(probe.get("servers") or {}),
+        "staleWritesApplied": ledger.stale_writes_applied,
+        "staleWritesRefused": {"conflict": sum(a.stale_refused for a in actors)},
+        "staleDropped": sum(a.stale_dropped for a in actors),
+        "liveGenerations": [list(g) for g in ledger.live_generations],
+        "servedGenerations": probe.get("servedGenerations", {}),
+        "connects": probe.get("connects", {}),
+        "watchGaps": record.gaps,
+    }
+    if ledger.emptied or _empty_answers(probe):
+        recovered = "nobody" if ledger.empty_at_the_end() else "nextPlan"
+        dns |= {"recoveredBy": recovered, "healedByItself": recovered == "nextPlan"}
+    return dns
+
+
+def _empty_answers(probe: Json) -> int:
+    return sum(int(s["empty"]) for s in (probe.get("servers") or {}).values())
+
+
+def _note_answers(record: Record, probe: Json) -> None:
+    """Put the first empty answer and the recovery into the timeline."""
+    seen = (probe.get("servers") or {}).get("authoritative", {})
+    for field, event in (("firstEmptyAt", "firstEmptyAnswer"), ("recoveredAt", "answeredAgain")):
+        if seen.get(field) is not None:
+            record.ledger.note(seen[field], event, "authoritative", "probe")
+
+
+def result_document(
+    scenario: str,
+    engine: Engine,
+    seed: int,
+    arms: list[Json],
+    verdict: str = "",
+    message: str = "",
+) -> Json:
+    """The whole document; verdict and message are worked out where none are given."""
+    verdict = verdict or str(worst(Verdict(a["verdict"]) for a in arms if "verdict" in a))
+    return {
+        "scenario": scenario,
+        "engine": engine,
+        "seed": seed,
+        "verdict": verdict,
+        "message": message or summary(verdict, arms),
+        "arms": arms,
+    }
+
+
+def summary(verdict: str, arms: Iterable[Mapping[str, Any]]) -> str:
+    """The Scenario's sentence: what was not as expected, arm by arm."""
+    every = list(arms)
+    wrong = [f"{a['name']}: {a['message']}" for a in every if a["verdict"] != Verdict.PASS]
+    return "; ".join(wrong) or f"all {len(every)} arms as expected ({verdict})"

@@ -1,0 +1,122 @@
+"""What an outsider knows of one arm while it runs, and what follows from it.
+
+The engine brings what its watches see, in their order; the record keeps it, says which holds are to
+be let go, and when the arm is over. Nothing in it is an enactor's opinion but what no outsider can
+see: plans dropped, writes refused. Times `t` are seconds since the arm's first plan on one clock.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from holdfast.core.guards import effective
+from holdfast.core.holds import ActorView, Hold, actor_of, hold_of
+from holdfast.core.ledger import Ledger, Seen
+from holdfast.core.scenario import Arm
+from holdfast.core.timeline import HoldWatch
+
+CONVERGED_WITHIN_SECONDS = 5.0
+"""A plan older than this at the end of an arm must be live, or the arm has not converged."""
+
+
+class Record:
+    """One arm's. `endpoints` are the Region's."""
+
+    def __init__(self, arm: Arm, endpoints: tuple[str, ...]) -> None:
+        self.arm, self.endpoints = arm, endpoints
+        self.ledger = Ledger()
+        self.holds: tuple[Hold, ...] = tuple(hold_of(h) for h in arm.holds)
+        self.hold_watch = HoldWatch()
+        self.actors: dict[str, ActorView] = {}
+        self.plans: dict[int, float] = {}
+        self.gaps = 0
+        self.cut_off = False
+        self.guards_in_force: dict[str, Any] = {}
+
+    @property
+    def newest(self) -> int:
+        return max(self.plans, default=0)
+
+    @property
+    def guards_as_asked(self) -> bool:
+        return self.guards_in_force == effective(self.arm.guards)
+
+    def planned(self, t: float, generation: int) -> None:
+        self.plans[generation] = t
+        self.ledger.note(t, "planned", f"plan/{generation}", "planner")
+
+    def see(self, t: float, seen: Seen, whole: bool = True) -> None:
+        """A change of an alias or a tree; not `whole` while a listing is being read."""
+        self.ledger.see(t, seen, whole)
+
+    def synced(self, t: float, relisted: bool) -> None:
+        """The end of a listing; `relisted` if it was one after a lost watch."""
+        self.gaps += relisted
+        self.ledger.judge(t)
+
+    def told(self, t: float, status: Mapping[str, Any]) -> None:
+        """The Region's status: what its enactors report, and the guards in force."""
+        before = self.actors
+        self.actors = {z: actor_of(z, raw) for z, raw in (status.get("actors") or {}).items()}
+        self.guards_in_force = status.get("guards") or self.guards_in_force
+        for zone, actor in self.actors.items():
+            self._note_actor(t, before.get(zone) or ActorView(zone), actor)
+
+    def due(self, t: float) -> tuple[Hold, ...]:
+        """The holds to let go now: condition met, or deadline passed. Notes those newly caught."""
+        for name in self.hold_watch.see(t, self.actors):
+            self._note_hold(t, name, "held")
+        return self.hold_watch.due(t, self.holds, self.actors, self.newest)
+
+    def released(self, t: float, name: str) -> None:
+        """The engine has let a hold go."""
+        self.hold_watch.released[name] = t
+        self._note_hold(t, name, "overdue" if name in self.hold_watch.overdue else "released")
+
+    def is_over(self, t: float, settle_seconds: float) -> bool:
+        """Whether every hold has come and gone, and the time to settle has passed since."""
+        live = self.ledger.live_generations
+        began = live[0][0] if live else t
+        return bool(self.plans) and self.hold_watch.is_over(t, began, self.holds, settle_seconds)
+
+    def converged(self, end: float) -> bool:
+        """Whether every plan that had its time by `end` is live at every endpoint."""
+        due = [g for g, t in self.plans.items() if t <= end - CONVERGED_WITHIN_SECONDS]
+        wanted, aliases = max(due, default=0), self.ledger.aliases
+        return all(
+            (a := aliases.get(e)) is not None and a.generation >= wanted for e in self.endpoints
+        )
+
+    def story(self, t: float) -> str:
+        """Where the arm stands, in a line for people."""
+        held = [f"{a.zone} held at {a.step}" for a in self.actors.values() if a.hold]
+        live = ", ".join(
+            f"{e} {'names nothing' if a.target not in self.ledger.trees else a.target}"
+            for e, a in sorted(self.ledger.aliases.items())
+        )
+        return "; ".join([f"{t:.0f} s: plan {self.newest}", live or "no alias yet", *held])
+
+    def _note_hold(self, t: float, name: str, event: str) -> None:
+        hold = next(h for h in self.holds if h.name == name)
+        actor = self.actors[hold.zone]
+        more: dict[str, Any] = {"generation": actor.generation} if actor.generation else {}
+        if actor.victims:
+            more["victims"] = list(actor.victims)
+        where = {"zone": hold.zone, "step": hold.at}
+        self.ledger.note(t, event, f"hold/{name}", "enactor", **where, **more)
+
+    def _note_actor(self, t: float, old: ActorView, new: ActorView) -> None:
+        """What one enactor has newly reported of itself."""
+
+        def note(event: str, step: str, generation: int) -> None:
+            where = {"zone": new.zone, "step": step}
+            self.ledger.note(t, event, f"plan/{generation}", "enactor", **where)
+
+        if new.tried and not old.tried:
+            note(new.tried, "flip", new.tried_generation)
+        if new.cleaned and not old.cleaned and self._is_held_at_delete(new.zone):
+            note("cleaned", "delete", new.generation)
+        if new.rollback_missing and not old.rollback_missing:
+            note("stuck", "read", new.generation)
+
+    def _is_held_at_delete(self, zone: str) -> bool:
+        return any(h.zone == zone and h.at == "delete" for h in self.holds)
