@@ -9,15 +9,16 @@ that the alias names another, and nobody else removes it. So a tree that is name
 that was listed without a pin has another version by the time it is named.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 
 from holdfast.core.actor import Actor, Rules
 from holdfast.core.guards import Cleanup
-from holdfast.core.intents import Delete, Get, Intent, List, Unpin
+from holdfast.core.intents import Delete, Get, List, Unpin
 from holdfast.core.names import tree_name
 from holdfast.core.objects import Alias, Tree
-from holdfast.core.places import AtDelete, AtList, AtReread, Place
-from holdfast.core.replies import Absent, Listed, Read, Reply
+from holdfast.core.places import AtDelete, AtList, AtReread, AtUnpin, Place
+from holdfast.core.replies import Absent, Listed, Read
 from holdfast.core.rounds import Applied, Round, Walk
 
 
@@ -39,27 +40,45 @@ def choose(me: Actor, rules: Rules, here: AtList) -> Walk:
         named = frozenset(a.target for a in aliases.items if isinstance(a, Alias))
     reply = yield List(Tree)
     trees = [t for t in reply.items if isinstance(t, Tree)] if isinstance(reply, Listed) else []
-    if cleanup is Cleanup.PIN_LIVE:
-        yield from _unpin(me, here, trees, named)
     victims = tuple(
-        t
+        _noted(t, cleanup)
         for t in victims_by_age(trees, here.generation, rules.retention)
         if t.name not in named and not t.pins
     )
+    if cleanup is Cleanup.PIN_LIVE:
+        pinned = tuple(_bare(t) for t in trees if _is_to_unpin(t, me, here, named))
+        if pinned:
+            return AtUnpin(here.generation, pinned, victims)
     if cleanup is Cleanup.REREAD_BEFORE_DELETE and victims:
         return AtReread(here.generation, victims)
     return AtDelete(here.generation, victims)
 
 
-def _unpin(
-    me: Actor, here: AtList, trees: list[Tree], named: frozenset[str]
-) -> Generator[Intent, Reply, None]:
-    """Remove our own pins from trees of former plans, having read that no alias names them. Pins of
-    the dead stay: a leaked pin costs a tree, never an answer."""
-    for tree in trees:
-        mine = me.identity in tree.pins and tree.generation != here.generation
-        if mine and tree.name not in named:
-            yield Unpin(tree.name, tree.uid, me.identity)
+def _noted(tree: Tree, cleanup: Cleanup) -> Tree:
+    """What is remembered of a victim: its version only where the delete will bear it."""
+    if cleanup in (Cleanup.REREAD_BEFORE_DELETE, Cleanup.PIN_LIVE):
+        return tree
+    return replace(_bare(tree), uid="")
+
+
+def _bare(tree: Tree) -> Tree:
+    return replace(tree, pins=(), resource_version="")
+
+
+def _is_to_unpin(tree: Tree, me: Actor, here: AtList, named: frozenset[str]) -> bool:
+    """Whether a tree of a former plan bears our pin, and no alias names it as we have just read.
+    Pins of the dead stay: a leaked pin costs a tree, never an answer."""
+    mine = me.identity in tree.pins and tree.generation != here.generation
+    return mine and tree.name not in named
+
+
+def unpin(me: Actor, here: AtUnpin) -> Walk:
+    """Take our pin off the first. One that stays is listed again after the next plan."""
+    first, *rest = here.pinned
+    yield Unpin(first.name, first.uid, me.identity)
+    if rest:
+        return AtUnpin(here.generation, tuple(rest), here.victims)
+    return AtDelete(here.generation, here.victims)
 
 
 def reread(here: AtReread) -> Walk:

@@ -37,6 +37,7 @@ from holdfast.core.places import (
     AtReread,
     AtTree,
     AtTurn,
+    AtUnpin,
     Place,
     arrival,
 )
@@ -78,6 +79,8 @@ def _step(me: Actor, rules: Rules, here: Place) -> Walk:
             return fence.flip(me, rules, here)
         case AtList():
             return cleaner.choose(me, rules, here)
+        case AtUnpin():
+            return cleaner.unpin(me, here)
         case AtReread():
             return cleaner.reread(here)
         case AtDelete():

@@ -4,11 +4,11 @@
 that break the rule, empty when it holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from holdfast.core.objects import Alias
+from holdfast.core.objects import Alias, Plan, Slice, Stored, Tree
 
 
 class Invariant(StrEnum):
@@ -20,6 +20,8 @@ class Invariant(StrEnum):
     """No write lowers an alias's generation."""
     NO_LIVE_DELETE = "NoLiveDelete"
     """No delete succeeds on a tree that an alias names at that moment."""
+    WHOLE_PLAN = "WholePlan"
+    """An endpoint's answer is exactly one plan's."""
     CONVERGES = "Converges"
     """Every endpoint reaches the newest plan once plans and faults leave it time to."""
 
@@ -53,3 +55,22 @@ def goes_back(before: Alias | None, after: Alias) -> bool:
 def live_delete(world: World, tree: str) -> tuple[str, ...]:
     """The endpoints whose alias names `tree`, asked at the moment of its deletion."""
     return tuple(e for e, a in sorted(world.aliases.items()) if a.target == tree)
+
+
+def mixed_answers(objects: Iterable[Stored]) -> tuple[str, ...]:
+    """The endpoints that answer with addresses which are not those of the one plan that their alias
+    names. An empty answer is NonEmpty's, not ours."""
+    stored = tuple(objects)
+    plans = {o.generation: o for o in stored if isinstance(o, Plan)}
+    trees = {o.name: o for o in stored if isinstance(o, Tree)}
+    mixed = []
+    for alias in (o for o in stored if isinstance(o, Alias)):
+        tree, plan = trees.get(alias.target), plans.get(alias.generation)
+        wanted = plan.of(alias.endpoint) if plan else None
+        if tree is None or wanted is None:
+            continue
+        pieces = [o for o in stored if isinstance(o, Slice) and o.tree_uid == tree.uid]
+        answer = tuple(sorted(a for p in pieces for a in p.addresses))
+        if answer and answer != wanted.addresses():
+            mixed.append(alias.endpoint)
+    return tuple(sorted(mixed))

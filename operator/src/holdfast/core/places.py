@@ -77,6 +77,16 @@ class AtList:
 
 
 @dataclass(frozen=True, slots=True)
+class AtUnpin:
+    """About to take our own pin off the first of `pinned` (`PinLive`)."""
+
+    generation: int
+    pinned: tuple[Tree, ...]
+    victims: tuple[Tree, ...]
+    step: ClassVar[Step] = "list"
+
+
+@dataclass(frozen=True, slots=True)
 class AtReread:
     """About to ask once more whether the first victim is live (`RereadBeforeDelete`)."""
 
@@ -95,9 +105,20 @@ class AtDelete:
 
 
 Place: TypeAlias = (
-    AtPick | AtCheck | AtTree | AtTurn | AtRead | AtFlip | AtList | AtReread | AtDelete
+    AtPick | AtCheck | AtTree | AtTurn | AtRead | AtFlip | AtList | AtUnpin | AtReread | AtDelete
 )
-PLACES = (AtPick, AtCheck, AtTree, AtTurn, AtRead, AtFlip, AtList, AtReread, AtDelete)
+PLACES = (
+    AtPick,
+    AtCheck,
+    AtTree,
+    AtTurn,
+    AtRead,
+    AtFlip,
+    AtList,
+    AtUnpin,
+    AtReread,
+    AtDelete,
+)
 
 
 def arrival(here: Place) -> Reach:
@@ -105,7 +126,7 @@ def arrival(here: Place) -> Reach:
     match here:
         case AtPick():
             return Reach("pick", memory=here)
-        case AtList(generation) | AtReread(generation, _):
+        case AtList(generation) | AtUnpin(generation) | AtReread(generation):
             return Reach("list", generation, memory=here)
         case AtDelete(generation, victims):
             generations = tuple(sorted({t.generation for t in victims}))
