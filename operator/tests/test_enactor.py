@@ -1,53 +1,62 @@
 """The enactor's flow by values: the race, the fence, the coupling, and a cut after every yield."""
 
 import pytest
-from drive import Driven, plan
+from drive import A, B, Driven, deletes, flips, plan, rules, run
 
-from holdfast.core.enactor import Actor, Rules, enact
-from holdfast.core.guards import Cleanup, DnsGuards, Fence, Rollback
-from holdfast.core.intents import Create, Get, PatchAlias, Prove, Replace
+from holdfast.core.enactor import START, enact
+from holdfast.core.guards import Cleanup, Fence, Rollback
+from holdfast.core.intents import (
+    Create,
+    Get,
+    Overwrite,
+    PatchAlias,
+    Pick,
+    Pin,
+    Prove,
+    Reach,
+    Replace,
+    Step,
+)
 from holdfast.core.objects import Alias, Slice, Tree
+from holdfast.core.places import AtPick, AtTurn, Place
 from holdfast.core.replies import (
     Exists,
     Overloaded,
+    Picked,
     Read,
     Rejected,
     TimedOut,
     Unproven,
 )
-from holdfast.core.rounds import Applied, Deferred, Refused, Stale
+from holdfast.core.rounds import Applied, Deferred, Refused, Round, Stale
 from holdfast.fake import FakeApi
 
-A, B = Actor("us-east-1a", "us-east-1a/a"), Actor("us-east-1b", "us-east-1b/b")
-FENCES = [Fence.CHECK_ONCE, Fence.GENERATION]
-
-
-def rules(fence: Fence, rollback: Rollback = Rollback.COUPLED, retention: int = 2) -> Rules:
-    return Rules(DnsGuards(fence, Cleanup.BY_AGE, rollback), retention, lock_seconds=10.0)
-
-
-def run(api: FakeApi, who: Actor, how: Rules, generation: int, now: float = 0.0) -> object:
-    """Publish plan `generation` if it is new and let `who` enact whatever is newest."""
-    api.perform(Create(plan(generation)))
-    return Driven(enact(who, how), api).finish(now)
+FENCES = list(Fence)
+CLEANUPS = list(Cleanup)
+NO_PINS = [c for c in Cleanup if c is not Cleanup.PIN_LIVE]
 
 
 @pytest.mark.parametrize("fence", FENCES)
 def test_first_plan_gives_birth_to_the_alias(fence: Fence) -> None:
     api = FakeApi()
-    assert run(api, A, rules(fence), 1) == Applied(1, ("dynamodb",), (), (), ())
+    assert run(api, A, rules(fence), 1) == Applied(1)
+    assert (flips(api.writes), deletes(api.writes)) == ([("dynamodb", 1)], [])
     alias = api.alias("dynamodb")
     assert alias is not None
     assert (alias.target, alias.rollback, alias.lock) == ("dynamodb-p1", "", "")
     assert api.answer("dynamodb") == ("10.0.0.1",)
 
 
+@pytest.mark.parametrize("cleanup", NO_PINS)
 @pytest.mark.parametrize("fence", FENCES)
-def test_next_plans_flip_keep_the_rollback_and_clean_by_age(fence: Fence) -> None:
-    api = FakeApi()
+def test_next_plans_flip_keep_the_rollback_and_clean_by_age(fence: Fence, cleanup: Cleanup) -> None:
+    api, how = FakeApi(), rules(fence, cleanup=cleanup)
     for generation in (1, 2, 3):
-        run(api, A, rules(fence), generation)
-    assert run(api, A, rules(fence), 4) == Applied(4, ("dynamodb",), (), (1,), ())
+        run(api, A, how, generation)
+    written = len(api.writes)
+    assert run(api, A, how, 4) == Applied(4)
+    assert flips(api.writes[written:]) == [("dynamodb", 4)]
+    assert deletes(api.writes) == deletes(api.writes[written:]) == ["dynamodb-p1"]
     alias = api.alias("dynamodb")
     assert alias is not None
     assert (alias.target, alias.rollback, alias.generation) == ("dynamodb-p4", "dynamodb-p3", 4)
@@ -59,16 +68,15 @@ def test_a_plan_that_is_live_is_written_by_nobody_again(fence: Fence) -> None:
     api = FakeApi()
     run(api, A, rules(fence), 1)
     writes = len(api.writes)
-    assert run(api, B, rules(fence), 1) == Applied(1, (), ("dynamodb",), (), ())
-    assert len(api.writes) == writes + 0
+    assert run(api, B, rules(fence), 1) == Applied(1)
+    assert len(api.writes) == writes
 
 
-def stalled(api: FakeApi, fence: Fence, at: str, rollback: Rollback) -> Driven[object]:
+def stalled(api: FakeApi, fence: Fence, at: Step, rollback: Rollback) -> Driven[Round]:
     """A holds plan 2 at a step while B applies 3, 4 and 5; B stands at delete with 2 condemned."""
     run(api, B, rules(fence, rollback), 1)
     api.perform(Create(plan(2)))
-    a: Driven[object] = Driven(enact(A, rules(fence, rollback)), api)
-    a.to(at)  # type: ignore[arg-type]
+    a = Driven(enact(A, rules(fence, rollback)), api).to(at)
     for generation in (3, 4):
         run(api, B, rules(fence, rollback), generation)
     return a
@@ -138,11 +146,12 @@ def test_a_lost_lock_carries_the_plan_past_tree_and_check() -> None:
     outcome = b.finish()
     assert isinstance(outcome, Deferred)
     assert "the lock is held: us-east-1a/a" in outcome.reason
-    assert outcome.carried is not None
-    assert (outcome.carried.plan, outcome.carried.endpoint) == (plan(2), "dynamodb")
+    assert outcome.then == AtTurn(plan(2), "dynamodb")
     a.finish()
-    again = Driven(enact(B, rules(Fence.CHECK_ONCE), outcome.carried), api)
-    assert again.finish() == Applied(2, (), ("dynamodb",), (), ())
+    written = len(api.writes)
+    again = Driven(enact(B, rules(Fence.CHECK_ONCE), outcome.then), api)
+    assert again.finish() == Applied(2)
+    assert (flips(api.writes[written:]), deletes(api.writes[written:])) == ([], [])
     assert not any(isinstance(i, Prove | Create) for i in again.intents)
 
 
@@ -164,7 +173,7 @@ def test_a_tree_deleted_during_its_test_is_not_flipped_to() -> None:
     a.advance()
     assert a.pending == Get(Tree, "dynamodb-p1")
     a.advance(reply=Read(Tree("dynamodb-p1", "dynamodb", 1, uid="another"), 0.0))
-    assert a.finish() == Deferred(None, "dynamodb-p1 was deleted while it was tested")
+    assert a.finish() == Deferred(AtPick(0), "dynamodb-p1 was deleted while it was tested")
 
 
 def test_a_tree_that_is_never_served_is_given_up_after_ninety_seconds() -> None:
@@ -177,7 +186,7 @@ def test_a_tree_that_is_never_served_is_given_up_after_ninety_seconds() -> None:
         waited += a.pending.deadline_seconds if isinstance(a.pending, Prove) else 0.0
         a.advance(reply=Unproven("NXDOMAIN", 0.0) if unserved else None)
     assert waited == 90.0
-    assert a.outcome == Deferred(None, "dynamodb-p1 is not served: NXDOMAIN")
+    assert a.outcome == Deferred(AtPick(0), "dynamodb-p1 is not served: NXDOMAIN")
     assert api.alias("dynamodb") is None
 
 
@@ -192,7 +201,7 @@ def test_a_late_enactor_never_gives_a_deleted_tree_back() -> None:
     for generation in (3, 4, 5, 6):
         run(api, B, rules(Fence.CHECK_ONCE), generation)
     assert "dynamodb-p2" not in api.trees()
-    assert a.finish() == Deferred(None, "dynamodb-p2 was deleted while it was tested")
+    assert a.finish() == Deferred(AtPick(1), "dynamodb-p2 was deleted while it was tested")
     assert "dynamodb-p2" not in api.trees()
     assert api.answer("dynamodb") == ("10.0.0.1",)
 
@@ -210,57 +219,65 @@ def test_a_slice_that_belongs_to_a_former_tree_is_no_success() -> None:
     assert "foreign slice" in a.outcome.reason
 
 
+CALLS = (Get, Create, Replace, Overwrite, PatchAlias, Pin)
 FAULTS = [TimedOut(0.0), Overloaded(0.0), Rejected("Forbidden", "no", 0.0)]
 
 
+@pytest.mark.parametrize("cleanup", CLEANUPS)
 @pytest.mark.parametrize("fence", FENCES)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: type(f).__name__)
 def test_each_kind_of_failure_at_every_call_ends_the_round_and_is_survived(
-    fence: Fence, fault: TimedOut | Overloaded | Rejected
+    fence: Fence, cleanup: Cleanup, fault: TimedOut | Overloaded | Rejected
 ) -> None:
-    """The call had no effect, and the reply says so or is lost."""
-    at = 0
+    """The call had no effect, and the reply says so or is lost. What B held has expired when A
+    begins, and what A held when B goes on."""
+    at, how = 0, rules(fence, cleanup=cleanup)
     while True:
         api = FakeApi()
         for generation in (1, 2, 3):
-            run(api, B, rules(fence), generation)
+            run(api, B, how, generation)
         api.perform(Create(plan(4)))
-        a = Driven(enact(A, rules(fence)), api)
-        calls = 0
+        a = Driven(enact(A, how), api)
+        calls, cleaning = 0, False
         while a.pending is not None:
-            is_call = isinstance(a.pending, Get | Create | Replace | PatchAlias)
+            # The cleaner is another matter: what it cannot read or delete is left behind.
+            cleaning |= isinstance(a.pending, Reach) and a.pending.step == "list"
+            is_call = not cleaning and isinstance(a.pending, CALLS)
             calls += is_call
-            a.advance(reply=fault if is_call and calls == at + 1 else None)
+            a.advance(20.0, fault if is_call and calls == at + 1 else None)
         if calls <= at:
             break
         at += 1
         expected = Refused if isinstance(fault, Rejected) else Deferred
         assert isinstance(a.outcome, expected), (at, a.outcome)
         assert api.answer("dynamodb") == ("10.0.0.1",)
-        assert isinstance(run(api, B, rules(fence), 4, now=20.0), Applied)
+        assert isinstance(run(api, B, how, 4, now=40.0), Applied)
         assert api.answer("dynamodb") == ("10.0.0.1",)
     assert at >= 5
 
 
+@pytest.mark.parametrize("cleanup", CLEANUPS)
 @pytest.mark.parametrize("fence", FENCES)
 @pytest.mark.parametrize("lost", [True, False], ids=["reply-lost", "crash"])
-def test_cut_after_every_yield_and_restarted_it_converges(fence: Fence, lost: bool) -> None:
+def test_cut_after_every_yield_and_restarted_it_converges(
+    fence: Fence, cleanup: Cleanup, lost: bool
+) -> None:
     """Cut the flow after each reply, start anew (or go on from a time-out whose write was done):
     the same end state, the same creates and deletes as the undisturbed run, never an empty name."""
-    reference = FakeApi()
+    reference, how = FakeApi(), rules(fence, cleanup=cleanup)
     endpoints = ("dynamodb", "kinesis")
     for generation in (1, 2, 3, 4):
         reference.perform(Create(plan(generation, *endpoints)))
-        Driven(enact(A, rules(fence)), reference).finish()
+        Driven(enact(A, how), reference).finish()
 
     cut = 0
     while True:
         api = FakeApi()
         for generation in (1, 2, 3):
             api.perform(Create(plan(generation, *endpoints)))
-            Driven(enact(A, rules(fence)), api).finish()
+            Driven(enact(A, how), api).finish()
         api.perform(Create(plan(4, *endpoints)))
-        a = Driven(enact(A, rules(fence)), api)
+        a = Driven(enact(A, how), api)
         for _ in range(cut):
             if a.pending is None:
                 break
@@ -268,15 +285,15 @@ def test_cut_after_every_yield_and_restarted_it_converges(fence: Fence, lost: bo
         if a.pending is None:
             break
         cut += 1
-        carried = None
-        if lost and isinstance(a.pending, Create | Replace | PatchAlias):
+        here: Place = START
+        if lost and isinstance(a.pending, CALLS) and not isinstance(a.pending, Get):
             api.perform(a.pending)  # it had its effect, nobody heard
             a.advance(reply=TimedOut(0.0))
             assert isinstance(a.outcome, Deferred)
-            carried = a.outcome.carried
+            here = a.outcome.then
         for endpoint in endpoints:
             assert api.answer(endpoint) == ("10.0.0.1",)
-        outcome = Driven(enact(A, rules(fence), carried), api).finish()
+        outcome = Driven(enact(A, how, here), api).finish()
         assert isinstance(outcome, Applied), (cut, outcome)
         for endpoint in endpoints:
             alias, wanted = api.alias(endpoint), reference.alias(endpoint)
@@ -315,3 +332,22 @@ def test_a_refused_birth_is_read_again() -> None:
         a.advance()
     a.advance(reply=Exists(0.0))
     assert isinstance(a.outcome, Deferred)
+
+
+def test_a_pick_waits_for_a_plan_newer_than_the_last() -> None:
+    api = FakeApi()
+    a = Driven(enact(A, rules()), api).to_intent(Pick)
+    assert a.waits
+    outcome = run(api, B, rules(), 1)
+    assert not a.waits, "the first plan will do"
+    again = Driven(enact(B, rules(), outcome.then), api).to_intent(Pick)
+    assert again.waits
+    for generation in (2, 3):
+        api.perform(Create(plan(generation)))
+    assert again.api.perform(Pick(1)) == Picked(plan(3), 0.0), "the newest, not the next"
+    assert again.finish() == Applied(3)
+
+
+def test_a_failed_apply_may_pick_the_same_plan_again() -> None:
+    assert Refused(7, "dynamodb", "why").then == AtPick(6)
+    assert Stale(7, 9, "check").then == Applied(7).then == AtPick(7)

@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core.answers import Answer, Tally, classify
+from holdfast.core.document import evidence_of
 from holdfast.core.guards import AWS_2025, Fence
 from holdfast.core.invariants import Invariant
 from holdfast.core.ledger import AliasSeen, Ledger, TreeSeen
 from holdfast.core.objects import Alias, Tree
+from holdfast.core.record import Record
+from holdfast.core.scenario import Arm
 from holdfast.core.verdict import (
     Evidence,
     Outcome,
@@ -32,7 +35,7 @@ def alias(generation: int, rollback: str = "", version: str = "1", lock: str = "
 
 
 def tree(generation: int, gone: bool = False) -> TreeSeen:
-    return TreeSeen(Tree(f"dynamodb-p{generation}", "dynamodb", generation, "u", "1"), gone)
+    return TreeSeen(Tree(f"dynamodb-p{generation}", "dynamodb", generation, (), "u", "1"), gone)
 
 
 def test_the_incident_in_the_ledger() -> None:
@@ -175,6 +178,17 @@ def test_the_rules_of_a_verdict(
     found, sentence = judge(expect, evidence(**changes))
     assert found is verdict
     assert why in sentence
+
+
+def test_a_stale_write_that_was_applied_and_did_no_harm_is_an_attempt() -> None:
+    """As behind PinLive: the alias goes back, and its tree is still there."""
+    record = Record(Arm("pinned", AWS_2025, {}, PREVENTED, ()), ("dynamodb",))
+    for seen in (tree(1), tree(4), alias(4)):
+        record.see(0.0, seen)
+    assert evidence_of(record, {}).attempts == 0
+    record.see(1.0, alias(1, version="3"))
+    assert evidence_of(record, {}).attempts == 1
+    assert outcome_of(evidence_of(record, {})) is PREVENTED
 
 
 def test_the_scenario_is_as_bad_as_its_worst_arm() -> None:

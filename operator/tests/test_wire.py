@@ -6,9 +6,18 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from holdfast.core.intents import PatchAlias, Replace
+from holdfast.core.intents import Overwrite, PatchAlias, Pin, Replace, Unpin
 from holdfast.core.lock import NO_RECORD
-from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Object, Plan, Slice, Tree
+from holdfast.core.objects import (
+    Alias,
+    EndpointPlan,
+    FrontEnd,
+    Lease,
+    Object,
+    Plan,
+    Slice,
+    Tree,
+)
 from holdfast.core.replies import (
     Absent,
     Conflict,
@@ -22,7 +31,7 @@ from holdfast.core.replies import (
 from holdfast.live.api import Answer, Api
 from holdfast.live.perform import refusal
 from holdfast.live.planner_role import front_end
-from holdfast.live.wire import parse, patch_operations, render
+from holdfast.live.wire import parse, patch_operations, path_of, pin_operations, render
 
 STORED = {"uid": "u-1", "resourceVersion": "7"}
 
@@ -37,7 +46,9 @@ def stored(obj: Object) -> dict[str, Any]:
     "obj",
     [
         Alias("dynamodb", "dynamodb-p7", 7, "dynamodb-p6", "a/x 1.000", "a/x", "u-1", "7"),
-        Tree("dynamodb-p7", "dynamodb", 7, "u-1", "7"),
+        Tree("dynamodb-p7", "dynamodb", 7, (), "u-1", "7"),
+        Tree("dynamodb-p7", "dynamodb", 7, ("us-east-1a/4f-1", "us-east-1b/4f-2"), "u-1", "7"),
+        Lease("holdfast-enactor", "us-east-1a/x", 1760947200.123456, 10.0, "u-1", "7"),
         Slice("s", "dynamodb-p7", "u-0", "IPv4", ("10.0.0.1", "10.0.0.2"), "u-1", "7"),
         Slice("s", "dynamodb-p7", "u-0", "IPv6", ("fd00::1",), "u-1", "7"),
         Plan(7, (EndpointPlan("dynamodb", (FrontEnd("10.0.0.1", 100),)),)),
@@ -79,6 +90,41 @@ def test_the_flip_tests_the_lock_first_and_leaves_out_what_stays() -> None:
     }
 
 
+PIN = "/metadata/annotations/pin.holdfast.dev~1us-east-1a.x"
+
+
+def test_a_pin_tests_the_uid_first_and_finds_a_map_to_be_put_into() -> None:
+    test = {"op": "test", "path": "/metadata/uid", "value": "u-1"}
+    add = {"op": "add", "path": PIN, "value": ""}
+    assert pin_operations(Pin("dynamodb-p7", "u-1", "us-east-1a/x")) == [test, add]
+    off = pin_operations(Unpin("dynamodb-p7", "u-1", "us-east-1a/x"))
+    assert off == [test, add, {"op": "remove", "path": PIN}], "one that is not there is fine"
+    assert render(Tree("dynamodb-p7", "dynamodb", 7), "ns", "us-east-1")["metadata"]["annotations"]
+
+
+def test_a_pin_is_told_from_other_annotations() -> None:
+    raw = stored(Tree("dynamodb-p7", "dynamodb", 7, ("us-east-1a/x",)))
+    raw["metadata"]["annotations"] |= {"holdfast.dev/pin": "", "kubectl.io/x": "y"}
+    tree = parse(Tree, raw)
+    assert isinstance(tree, Tree)
+    assert tree.pins == ("us-east-1a/x",)
+
+
+def test_a_lease_is_written_as_others_read_it_and_read_as_others_write_it() -> None:
+    lease = Lease("holdfast-enactor", "us-east-1a/x", 1760947200.5, 10.0, "u", "3")
+    raw = render(lease, "ns", "us-east-1")
+    assert raw["spec"] == {
+        "holderIdentity": "us-east-1a/x",
+        "leaseDurationSeconds": 10,
+        "acquireTime": "2025-10-20T08:00:00.500000Z",
+        "renewTime": "2025-10-20T08:00:00.500000Z",
+    }
+    assert (raw["metadata"]["uid"], raw["metadata"]["resourceVersion"]) == ("u", "3")
+    assert path_of(Lease, "ns") == "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
+    bare = parse(Lease, {"metadata": {"name": "x", **STORED}, "spec": {}})
+    assert bare == Lease("x", "", 0.0, 0.0, "u-1", "7"), "nobody's, and long expired"
+
+
 def body(reason: str, causes: list[dict[str, str]] | None = None) -> dict[str, Any]:
     return {"reason": reason, "message": "m", "details": {"causes": causes} if causes else {}}
 
@@ -113,12 +159,21 @@ def test_an_unfenced_replace_cannot_even_be_said(uid: str, version: str) -> None
         Replace(Alias("dynamodb", "t", 1, uid=uid, resource_version=version))
 
 
+@pytest.mark.parametrize(("uid", "version"), [("", "7"), ("u", ""), ("u", "7")])
+def test_a_fenced_overwrite_cannot_be_said_either(uid: str, version: str) -> None:
+    with pytest.raises(ValueError, match="bears a precondition"):
+        Overwrite(Alias("dynamodb", "t", 1, uid=uid, resource_version=version))
+
+
 def test_the_client_sends_no_write_without_its_precondition() -> None:
     async def attempt() -> None:
         api = Api(Configuration(host="http://127.0.0.1:1"), "test")
         for meta in ({}, {"uid": "u"}, {"uid": "u", "resourceVersion": "0"}):
             with pytest.raises(ValueError, match="without its precondition"):
                 await api.replace("/x", {"metadata": meta})
+            if meta:
+                with pytest.raises(ValueError, match="bears a precondition"):
+                    await api.overwrite_whatever_is_there("/x", {"metadata": meta})
         with pytest.raises(ValueError, match="leading test"):
             await api.json_patch("/x", [{"op": "replace", "path": "/a", "value": 1}])
         lost = await api.get("/x")

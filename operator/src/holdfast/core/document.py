@@ -38,15 +38,15 @@ def coverage(probe: Json, born: float) -> float:
 
 def evidence_of(record: Record, probe: Json) -> Evidence:
     """What the arm left behind, for its verdict."""
-    servers = probe.get("servers") or {}
-    live = record.ledger.live_generations
+    servers, ledger = probe.get("servers") or {}, record.ledger
+    live = ledger.live_generations
     return Evidence(
-        broken=frozenset(record.ledger.broken),
+        broken=frozenset(ledger.broken),
         empty_answers=_empty_answers(probe),
         coverage=coverage(probe, live[0][0] if live else 0.0),
         uncaught_holds=record.hold_watch.uncaught(record.holds),
         overdue_holds=tuple(sorted(record.hold_watch.overdue)),
-        attempts=stale_attempts(record.holds, record.actors),
+        attempts=stale_attempts(record.holds, record.actors) + ledger.stale_writes_applied,
         healthy_at_first=bool(servers) and all("beganAt" in s for s in servers.values()),
         cut_off=record.cut_off,
         watch_gaps=record.gaps,

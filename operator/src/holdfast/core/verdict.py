@@ -38,8 +38,9 @@ class Evidence:
     `coverage` is queries that got an answer with or without addresses, over those due since the
     alias was born. `cut_off`: the deadline came before the arm was over. `watch_gaps`: watches that
     had to be listed anew. `attempts`: stale writes refused or stale plans dropped, by the actors
-    that some hold waits for where there is one. `guards_as_asked`: the Region's status repeats the
-    guards that the arm names.
+    that some hold waits for where there is one, and stale writes applied: a cleanup may prevent the
+    outage and not the regression. `guards_as_asked`: the Region's status repeats the guards that
+    the arm names.
     """
 
     broken: frozenset[Invariant]
@@ -125,9 +126,11 @@ _HOLDS: Mapping[Invariant, tuple[str, ...]] = {
     Invariant.NO_LIVE_DELETE: ("dns.fence=Generation",),
     Invariant.CONVERGES: ("dns.rollback=Decoupled",),
     Invariant.ROLLBACK_NAMES_A_TREE: (),
+    Invariant.WHOLE_PLAN: (),
 }
 """The rungs that hold each invariant. No rung of today keeps the rollback record true: age-based
-cleaning breaks it behind the best fence, whenever a generation is skipped."""
+cleaning breaks it behind the best fence, whenever a generation is skipped. Answers are whole on
+every rung: a tree is one plan's."""
 
 
 def guards_missing(

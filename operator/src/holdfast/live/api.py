@@ -108,6 +108,14 @@ class Api:
             raise ValueError(f"PUT {path} without its precondition: uid and resourceVersion")
         return await self.call("PUT", path, body)
 
+    async def overwrite_whatever_is_there(self, path: str, body: Json) -> Answer:
+        """PUT without any precondition, for the rungs that show why there must be one. A Service
+        that is gone is created again. ValueError if `body` bears a precondition after all."""
+        meta = body.get("metadata") or {}
+        if meta.get("uid") or meta.get("resourceVersion"):
+            raise ValueError(f"PUT {path} bears a precondition: that is `replace`")
+        return await self.call("PUT", path, body)
+
     async def json_patch(self, path: str, operations: list[Json]) -> Answer:
         """JSON patch. ValueError unless it begins with a `test`, its precondition."""
         if not operations or operations[0]["op"] != "test":

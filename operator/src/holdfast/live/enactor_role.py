@@ -12,13 +12,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from holdfast.core.enactor import Actor, enact
-from holdfast.core.holds import ActorView, Tried, actor_of, actor_status, catcher
-from holdfast.core.intents import Intent, PatchAlias, Reach, Replace
-from holdfast.core.objects import Plan
+from holdfast.core.actor import Actor
+from holdfast.core.book import Book
+from holdfast.core.enactor import START, enact
+from holdfast.core.holds import ActorView, actor_of, actor_status
+from holdfast.core.intents import Intent, Reach
+from holdfast.core.objects import Alias, Plan
+from holdfast.core.places import AtPick, Place
 from holdfast.core.region import Region, backoff
-from holdfast.core.replies import Conflict, Missed, Reply, Written
-from holdfast.core.rounds import Applied, Carried, Deferred, Refused, Round, Stale
+from holdfast.core.replies import Reply, Written
+from holdfast.core.rounds import Applied, Deferred, Refused, Round, Stale
 from holdfast.live import metrics
 from holdfast.live.api import Api, Json
 from holdfast.live.authority import Authority
@@ -45,17 +48,16 @@ class Enactor:
         self._api, self._me = api, me
         self._changed = asyncio.Event()
         self._unsaid = asyncio.Event()
-        self._finished = 0
-        self._checked_at = 0.0
+        self._checked_at: float | None = None
         self._ended = False
         self._complained = ""
         self._deferrals = 0
         self._authority = Authority(api, region.namespace)
         self._performer = Performer(
-            api, region.namespace, region.name, self._newest, self._authority.servers, self._reach
+            api, region.namespace, region.name, self._pick, self._authority.servers, self._reach
         )
         own = (status.get("actors") or {}).get(me.zone)
-        self._view = replace(actor_of(me.zone, own or {}), hold="")
+        self._book = Book(replace(actor_of(me.zone, own or {}), hold=""))
 
     def update(self, region: Region, raw: Json) -> None:
         """The Region as its watch shows it now."""
@@ -76,48 +78,44 @@ class Enactor:
             group.create_task(self._rounds())
 
     async def _rounds(self) -> None:
-        carried: Carried | None = None
+        here: Place = START
         while not self._ended:
-            await self._until_news(carried)
-            flow = enact(self._me, self.region.rules(), carried)
+            await self._until_due(here)
+            flow = enact(self._me, self.region.rules(), here)
             outcome = await drive(flow, self._perform)
-            carried = await self._after(outcome)
+            here = outcome.then
+            await self._after(outcome)
 
-    def _newest(self) -> Plan | None:
-        return self.plans[max(self.plans)] if self.plans else None
-
-    async def _until_news(self, carried: Carried | None) -> None:
-        """Wait while the Region is paused, or while there is nothing to carry on or to pick."""
-        while self.region.paused or (
-            carried is None and max(self.plans, default=0) <= self._finished
-        ):
+    async def _until_due(self, here: Place) -> None:
+        """Wait while the Region is paused, or there is nothing to pick. A round starts after the
+        wait and not before, so that it obeys the knobs of its time."""
+        while self.region.paused or (isinstance(here, AtPick) and self._newest() <= here.above):
             self._changed.clear()
             await self._changed.wait()
 
-    async def _after(self, outcome: Round) -> Carried | None:
-        """Book the round's outcome; the plan that the next round carries, if any."""
+    def _newest(self) -> int:
+        return max(self.plans, default=0)
+
+    async def _pick(self, above: int) -> Plan:
+        await self._until_due(AtPick(above))
+        return self.plans[self._newest()]
+
+    async def _after(self, outcome: Round) -> None:
+        """Book the round's outcome, and pause if that is what it asks for."""
         space = self.region.namespace
+        did = self._book.ended(outcome)
+        self._spread()
         metrics.ROUNDS.labels(space, type(outcome).__name__).inc()
+        metrics.DELETED.labels(space).inc(len(did.deletes))
+        if did.end:
+            metrics.WRITES.labels(space, did.end).inc()
+        self._deferrals = self._deferrals + 1 if isinstance(outcome, Deferred) else 0
         match outcome:
-            case Applied(generation, flipped, _, deleted, _):
-                self._finished = generation
-                metrics.DELETED.labels(space).inc(len(deleted))
-                if flipped or deleted:
-                    log.info("%s: plan %s applied %s", space, generation, outcome)
-                if self._view.let_go and not self._view.cleaned:
-                    self._say(cleaned=True)
-            case Stale(generation, live, at, endpoint, conflicted):
-                self._finished = generation
+            case Applied(generation):
+                if did.flips or did.deletes:
+                    log.info("%s: plan %s applied: %s", space, generation, did)
+            case Stale(generation, live, at):
                 log.info("%s: plan %s dropped at %s: %s is live", space, generation, at, live)
-                if at == "read":
-                    result = "conflict_newer" if conflicted else "dropped_stale"
-                    metrics.WRITES.labels(space, result).inc()
-                    view = self._view
-                    self._say(
-                        stale_refused=view.stale_refused + conflicted,
-                        stale_dropped=view.stale_dropped + (not conflicted),
-                    )
-                    self._tried("refused" if conflicted else "dropped", generation)
             case Refused(generation, endpoint, reason, final):
                 self._ended = final
                 if self._complained != reason:
@@ -125,68 +123,48 @@ class Enactor:
                         "%s: plan %s refused at %s: %s", space, generation, endpoint, reason
                     )
                 self._complained = reason
-                if reason.startswith("no rollback record"):
-                    metrics.WRITES.labels(space, "rollback_missing").inc()
-                    self._say(rollback_missing=self._view.rollback_missing + 1)
-                self._tried("failed", generation)
                 await asyncio.sleep(REFUSED_PAUSE_SECONDS * random.uniform(0.5, 1.0))
-            case Deferred(carried, reason):
+            case Deferred(_, reason):
                 log.debug("%s: deferred: %s", space, reason)
-                self._deferrals += 1
                 if self._deferrals in (5, 50, 500):
                     log.warning("%s: deferred %s times: %s", space, self._deferrals, reason)
                 await asyncio.sleep(backoff(self.region, self._deferrals, random.random()))
-                return carried
-        self._deferrals = 0
-        return None
 
     async def _perform(self, intent: Intent) -> Reply:
         reply = await self._performer(intent)
-        flips = isinstance(intent, Replace) or (
-            isinstance(intent, PatchAlias) and intent.target is not None
-        )
-        if flips:
-            self._book_flip(intent, reply)
-        elif isinstance(intent, PatchAlias) and isinstance(reply, Missed):
-            metrics.WRITES.labels(self.region.namespace, "lock_lost").inc()
+        write = self._book.performed(intent, reply)
+        self._spread()
+        if write:
+            metrics.WRITES.labels(self.region.namespace, write).inc()
+        if write == "flipped" and isinstance(reply, Written) and isinstance(reply.obj, Alias):
+            self._measure(reply.obj)
         return reply
 
-    def _book_flip(self, intent: Intent, reply: Reply) -> None:
+    def _measure(self, flipped: Alias) -> None:
         space = self.region.namespace
-        match reply:
-            case Written(obj):
-                metrics.WRITES.labels(space, "flipped").inc()
-                metrics.CHECK_TO_WRITE.labels(space).observe(time.monotonic() - self._checked_at)
-                generation = getattr(obj, "generation", 0)
-                endpoint = getattr(obj, "endpoint", "")
-                metrics.GENERATION.labels(space, endpoint, "applied").set(generation)
-                self._tried("flipped", generation)
-            case Conflict() | Missed():
-                result = "conflict" if isinstance(intent, Replace) else "lock_lost"
-                metrics.WRITES.labels(space, result).inc()
+        if self._checked_at is not None:
+            metrics.CHECK_TO_WRITE.labels(space).observe(time.monotonic() - self._checked_at)
+        applied = metrics.GENERATION.labels(space, flipped.endpoint, "applied")
+        applied.set(flipped.generation)
 
     async def _reach(self, at: Reach) -> None:
         """Stand at a step, and stay while a hold says so."""
-        if at.step == "check":
+        if at.step == "pick":
+            self._checked_at = None
+        elif at.step == "check":
             self._checked_at = time.monotonic()
-        self._view = replace(
-            self._view, step=at.step, generation=at.generation, victims=at.victims[:100]
-        )
-        if not self.region.holds:
-            return
-        newest = max(self.plans, default=0)
-        hold = catcher(self.region.holds, self._view, self.actors, newest)
+        hold = self._book.arrive(at, self.region.holds, self.actors, self._newest())
+        self._spread()
         if hold is None:
-            if at.victims:
-                self._say()
             return
-        log.info("%s: held by %s at %s with plan %s", self.region.namespace, hold.name, *_at(at))
-        self._say(hold=hold.name, caught=(*self._view.caught, hold.name))
+        where = (self.region.namespace, hold.name)
+        log.info("%s: held by %s at %s with plan %s", *where, at.step, at.generation)
         metrics.HOLDS.labels(self.region.namespace).set(1)
         await self._until_released(hold.name, hold.deadline_seconds + HOLD_GRACE_SECONDS)
         metrics.HOLDS.labels(self.region.namespace).set(0)
-        self._say(hold="", let_go=True)
-        log.info("%s: released from %s", self.region.namespace, hold.name)
+        self._book.let_go()
+        self._spread()
+        log.info("%s: released from %s", *where)
 
     async def _until_released(self, name: str, patience_seconds: float) -> None:
         try:
@@ -197,13 +175,10 @@ class Enactor:
         except TimeoutError:
             log.warning("%s: %s was never released", self.region.namespace, name)
 
-    def _tried(self, how: Tried, generation: int) -> None:
-        if self._view.let_go and not self._view.tried:
-            self._say(tried=how, tried_generation=generation)
-
-    def _say(self, **changes: object) -> None:
-        self._view = replace(self._view, **changes)  # type: ignore[arg-type]
-        self._unsaid.set()
+    def _spread(self) -> None:
+        """Have the news of the book told, if there are any."""
+        if self._book.unsaid:
+            self._unsaid.set()
 
     async def _tell(self) -> None:
         """Write what there is to say, the latest only, until it is written. In Regions without
@@ -212,14 +187,11 @@ class Enactor:
         while True:
             await self._unsaid.wait()
             self._unsaid.clear()
+            view = self._book.tell()
             if not self.region.holds:
                 continue
-            entry = {self._me.zone: actor_status(self._view)}
+            entry = {self._me.zone: actor_status(view)}
             answer = await self._api.merge_patch(path, {"status": {"actors": entry}})
             if not answer.ok and answer.status != 404:
                 await asyncio.sleep(0.2)
                 self._unsaid.set()
-
-
-def _at(at: Reach) -> tuple[str, int]:
-    return at.step, at.generation

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
-from typing import TypeVar
+from typing import Any, TypeVar, assert_never
 
 from holdfast.core.intents import (
     Create,
@@ -11,14 +11,17 @@ from holdfast.core.intents import (
     Get,
     Intent,
     List,
+    Overwrite,
     PatchAlias,
     Pick,
+    Pin,
     Prove,
     Reach,
     Replace,
+    Unpin,
 )
 from holdfast.core.names import service_fqdn
-from holdfast.core.objects import Alias, Object, Plan
+from holdfast.core.objects import Alias, Object, Plan, Tree
 from holdfast.core.replies import (
     Absent,
     Conflict,
@@ -40,7 +43,14 @@ from holdfast.core.replies import (
 from holdfast.live import metrics
 from holdfast.live.api import Answer, Api
 from holdfast.live.resolver import Server, answers_exactly
-from holdfast.live.wire import parse, patch_operations, path_of, render, selector_of
+from holdfast.live.wire import (
+    parse,
+    patch_operations,
+    path_of,
+    pin_operations,
+    render,
+    selector_of,
+)
 
 R = TypeVar("R")
 _POLL_SECONDS = (0.001, 0.25)
@@ -61,14 +71,15 @@ async def drive(
 
 class Performer:
     """Performs intents in one Region's namespace. `pick`, `servers` and `reach` are answered by
-    the role: from its own watches, and by its holds."""
+    the role: from its own watches, and by its holds. `pick` waits for a plan newer than it is
+    given; a role that picks nothing has none."""
 
     def __init__(
         self,
         api: Api,
         namespace: str,
         region: str,
-        pick: Callable[[], Plan | None] = lambda: None,
+        pick: Callable[[int], Awaitable[Plan]] | None = None,
         servers: Callable[[], tuple[Server, ...]] = tuple,
         reach: Callable[[Reach], Awaitable[None]] | None = None,
     ) -> None:
@@ -95,25 +106,39 @@ class Performer:
                 body = render(obj, self._namespace, self._region)
                 answer = await self._api.create(path_of(type(obj), self._namespace), body)
                 return self._reply(answer, type(obj), Written)
-            case Replace(alias):
-                body = render(alias, self._namespace, self._region)
-                path = f"{path_of(type(alias), self._namespace)}/{alias.name}"
-                return self._reply(await self._api.replace(path, body), type(alias), Written)
+            case Replace() | Overwrite():
+                return await self._put(intent)
             case PatchAlias():
                 return await self._patch(intent)
-            case Delete(kind, name):
-                answer = await self._api.delete(f"{path_of(kind, self._namespace)}/{name}")
+            case Pin(tree) | Unpin(tree):
+                path = f"{path_of(Tree, self._namespace)}/{tree}"
+                answer = await self._api.json_patch(path, pin_operations(intent))
+                return self._reply(answer, Tree, Written)
+            case Delete(kind, name, uid, version):
+                path = f"{path_of(kind, self._namespace)}/{name}"
+                answer = await self._api.delete(path, uid, version)
                 return Deleted(time.time()) if answer.ok else self._refused(answer)
-            case Pick():
-                return Picked(self._pick(), time.time())
+            case Pick(above):
+                assert self._pick is not None, "this role picks no plans"
+                return Picked(await self._pick(above), time.time())
             case Prove():
                 return await self._prove(intent)
             case Reach():
                 if self._reach is not None:
                     await self._reach(intent)
                 return Passed(time.time())
+            case _:
+                assert_never(intent)
 
-    async def _list(self, kind: type[Object]) -> Reply:
+    async def _put(self, intent: Replace | Overwrite) -> Reply:
+        obj = intent.obj
+        path = f"{path_of(type(obj), self._namespace)}/{obj.name}"
+        body = render(obj, self._namespace, self._region)
+        fenced = isinstance(intent, Replace)
+        put = self._api.replace if fenced else self._api.overwrite_whatever_is_there
+        return self._reply(await put(path, body), type(obj), Written)
+
+    async def _list(self, kind: type[Any]) -> Reply:
         selector = selector_of(kind)
         query = {"labelSelector": selector} if selector else {}
         answer = await self._api.get(path_of(kind, self._namespace), **query)
@@ -139,7 +164,7 @@ class Performer:
         return Proven(time.time())
 
     def _reply(
-        self, answer: Answer, kind: type[Object], wrap: Callable[[Object, float], Reply]
+        self, answer: Answer, kind: type[Any], wrap: Callable[[Object, float], Reply]
     ) -> Reply:
         if answer.ok:
             return wrap(parse(kind, answer.body), time.time())

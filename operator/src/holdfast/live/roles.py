@@ -5,7 +5,7 @@ from typing import Any
 
 import kopf
 
-from holdfast.core.enactor import Actor
+from holdfast.core.actor import Actor
 from holdfast.core.names import API_GROUP, API_VERSION
 from holdfast.live.api import Api, connect
 from holdfast.live.enactor_role import Enactor

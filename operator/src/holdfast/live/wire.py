@@ -1,28 +1,42 @@
 """Values to Kubernetes objects and back. Every field that a decision reads is written here."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from holdfast.core import names
-from holdfast.core.intents import PatchAlias
+from holdfast.core.intents import PatchAlias, Pin, Unpin
 from holdfast.core.lock import NO_RECORD
-from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Object, Plan, Slice, Tree
+from holdfast.core.objects import (
+    Alias,
+    EndpointPlan,
+    FrontEnd,
+    Lease,
+    Object,
+    Plan,
+    Slice,
+    Stored,
+    Tree,
+)
 from holdfast.live.api import Json
 
 GROUP_PATH = f"/apis/{names.API_GROUP}/{names.API_VERSION}"
 ALIAS_SELECTOR = f"{names.KIND_LABEL}=alias"
 TREE_SELECTOR = f"{names.KIND_LABEL}=tree"
+_MICRO_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
-def path_of(kind: type[Object], namespace: str) -> str:
+def path_of(kind: type[Any], namespace: str) -> str:
     """The collection of a kind in a namespace."""
     if kind is Plan:
         return f"{GROUP_PATH}/namespaces/{namespace}/dnsplans"
     if kind is Slice:
         return f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    if kind is Lease:
+        return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
     return f"/api/v1/namespaces/{namespace}/services"
 
 
-def selector_of(kind: type[Object]) -> str:
+def selector_of(kind: type[Any]) -> str:
     return {Alias: ALIAS_SELECTOR, Tree: TREE_SELECTOR}.get(kind, "")
 
 
@@ -30,23 +44,25 @@ def _labels(kind: str, endpoint: str) -> Json:
     return {names.MANAGED_LABEL: "true", names.KIND_LABEL: kind, names.ENDPOINT_LABEL: endpoint}
 
 
-def render(obj: Object, namespace: str, region: str) -> Json:
-    """The Kubernetes object of a value, with its preconditions if it bears any."""
+def render(obj: Stored, namespace: str, region: str) -> Json:
+    """The Kubernetes object of a value, with its preconditions if it bears any. TypeError for a
+    value of no kind of ours."""
+    raw = _body(obj, namespace, region)
+    if obj.uid:
+        raw["metadata"] |= {"uid": obj.uid, "resourceVersion": obj.resource_version}
+    return raw
+
+
+def _body(obj: Stored, namespace: str, region: str) -> Json:
     match obj:
         case Alias():
             return _alias(obj, namespace, region)
-        case Tree(name, endpoint, generation):
-            return {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "metadata": {
-                    "name": name,
-                    "labels": _labels("tree", endpoint) | {names.GENERATION_LABEL: str(generation)},
-                },
-                "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 8080}]},
-            }
+        case Tree():
+            return _tree(obj)
         case Slice():
             return _slice(obj)
+        case Lease():
+            return _lease(obj)
         case Plan(generation, endpoints):
             return {
                 "apiVersion": f"{names.API_GROUP}/{names.API_VERSION}",
@@ -65,6 +81,43 @@ def render(obj: Object, namespace: str, region: str) -> Json:
                     ],
                 },
             }
+        case _:
+            raise TypeError(f"no wire form: {obj!r}")
+
+
+def _tree(tree: Tree) -> Json:
+    """With an annotation of its own in any case: the API server drops an empty map, and a JSON
+    patch cannot add a pin to a map that is not there."""
+    generation = str(tree.generation)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": tree.name,
+            "labels": _labels("tree", tree.endpoint) | {names.GENERATION_LABEL: generation},
+            "annotations": {
+                names.GENERATION_ANNOTATION: generation,
+                **{names.pin_annotation(holder): "" for holder in tree.pins},
+            },
+        },
+        "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 8080}]},
+    }
+
+
+def _lease(lease: Lease) -> Json:
+    """`acquireTime` is that of the last write: nobody asks since when somebody leads."""
+    renewed = datetime.fromtimestamp(lease.renewed, UTC).strftime(_MICRO_TIME)
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": lease.name},
+        "spec": {
+            "holderIdentity": lease.holder,
+            "leaseDurationSeconds": int(lease.seconds),
+            "acquireTime": renewed,
+            "renewTime": renewed,
+        },
+    }
 
 
 def _alias(alias: Alias, namespace: str, region: str) -> Json:
@@ -78,8 +131,6 @@ def _alias(alias: Alias, namespace: str, region: str) -> Json:
             names.WRITER_ANNOTATION: alias.writer,
         },
     }
-    if alias.uid:
-        meta |= {"uid": alias.uid, "resourceVersion": alias.resource_version}
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -108,7 +159,7 @@ def _slice(piece: Slice) -> Json:
     }
 
 
-def parse(kind: type[Object], raw: Json) -> Object:
+def parse(kind: type[Any], raw: Json) -> Object:
     """The value of a Kubernetes object. Hand-edited records read as their empty values."""
     meta = raw["metadata"]
     uid, version = meta["uid"], meta["resourceVersion"]
@@ -125,11 +176,13 @@ def parse(kind: type[Object], raw: Json) -> Object:
             resource_version=version,
         )
     if kind is Tree:
-        labels = meta.get("labels") or {}
+        labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
+        holders = (names.pin_holder(key) for key in notes)
         return Tree(
             name=meta["name"],
             endpoint=labels.get(names.ENDPOINT_LABEL, ""),
             generation=names.tree_generation(meta["name"]) or 0,
+            pins=tuple(sorted(h for h in holders if h is not None)),
             uid=uid,
             resource_version=version,
         )
@@ -144,6 +197,17 @@ def parse(kind: type[Object], raw: Json) -> Object:
             uid=uid,
             resource_version=version,
         )
+    if kind is Lease:
+        spec = raw.get("spec") or {}
+        return Lease(
+            name=meta["name"],
+            holder=spec.get("holderIdentity") or "",
+            renewed=_seconds(spec.get("renewTime")),
+            seconds=float(spec.get("leaseDurationSeconds") or 0),
+            uid=uid,
+            resource_version=version,
+        )
+    assert kind is Plan, kind
     return plan_of(raw["spec"])
 
 
@@ -163,8 +227,7 @@ def patch_operations(patch: PatchAlias, namespace: str, region: str) -> list[Jso
     """The JSON patch of a PatchAlias: the lock's test first, then what changes with it."""
 
     def note(key: str, value: str) -> Json:
-        escaped = key.replace("~", "~0").replace("/", "~1")
-        return {"op": "replace", "path": f"/metadata/annotations/{escaped}", "value": value}
+        return {"op": "replace", "path": _annotation(key), "value": value}
 
     expected: Json = {"op": "test"}
     if patch.expect_lock == NO_RECORD:
@@ -183,6 +246,29 @@ def patch_operations(patch: PatchAlias, namespace: str, region: str) -> list[Jso
     if patch.writer is not None:
         operations.append(note(names.WRITER_ANNOTATION, patch.writer))
     return operations
+
+
+def pin_operations(intent: Pin | Unpin) -> list[Json]:
+    """The JSON patch of a pin: the uid's test first. A pin is added before it is removed, for a key
+    that is not there cannot be."""
+    path = _annotation(names.pin_annotation(intent.holder))
+    operations: list[Json] = [
+        {"op": "test", "path": "/metadata/uid", "value": intent.uid},
+        {"op": "add", "path": path, "value": ""},
+    ]
+    if isinstance(intent, Unpin):
+        operations.append({"op": "remove", "path": path})
+    return operations
+
+
+def _annotation(key: str) -> str:
+    """The JSON pointer of an annotation."""
+    return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def _seconds(micro_time: Any) -> float:
+    """Of a MicroTime, since the epoch; 0 for none: a Lease that was never renewed has expired."""
+    return datetime.fromisoformat(micro_time).timestamp() if micro_time else 0.0
 
 
 def _number(text: Any) -> int:
