@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from e2e.cluster_tools import run
+from holdfast.core.guards import Cleanup, Fence, Rollback
 
 pytestmark = pytest.mark.cluster
 
@@ -119,6 +120,17 @@ BAD = [
     (SCENARIO, "spec.region", {"retention": 0}, ["spec.region.retention", "equal to 1"]),
     (SCENARIO, "spec.region", {"retention": 500}, ["must be below planHistory"]),
     (SCENARIO, "spec.sede", 1, ["unknown field", "sede"]),
+    (SCENARIO, "spec.check", {"enactors": 0}, ["spec.check.enactors", "equal to 1"]),
+    (SCENARIO, "spec.check", {"enactors": 6}, ["spec.check.enactors", "equal to 5"]),
+    (SCENARIO, "spec.check", {"plans": 9}, ["spec.check.plans", "equal to 8"]),
+    (SCENARIO, "spec.check", {"plans": "all"}, ["spec.check.plans", "integer"]),
+    (SCENARIO, "spec.check", {"retention": 6}, ["spec.check.retention", "equal to 5"]),
+    (SCENARIO, "spec.check", {"endpoints": 4}, ["spec.check.endpoints", "equal to 3"]),
+    (SCENARIO, "spec.check.budgets", {"crashes": 4}, ["budgets.crashes", "equal to 3"]),
+    (SCENARIO, "spec.check.budgets", {"lostReplies": -1}, ["budgets.lostReplies", "equal to 0"]),
+    (SCENARIO, "spec.check.budgets", {"staleReads": 4}, ["budgets.staleReads", "equal to 3"]),
+    (SCENARIO, "spec.check.budgets", {"lockExpiries": 1e9}, ["budgets.lockExpiries"]),
+    (SCENARIO, "spec.check.budgets", {"crahses": 1}, ["unknown field", "crahses"]),
     (SCENARIO, "metadata.name", "a" * 41, ["metadata.name", "40"]),
     (
         SCENARIO,
@@ -147,6 +159,18 @@ def test_bad_input_is_refused_with_field_and_bound(
 def test_what_the_bad_ones_are_made_of_is_good(base: dict[str, Any]) -> None:
     assert refusal(base) == ""
     assert refusal(changed(base, "metadata.labels", {"a": "b"})) == ""
+
+
+@pytest.mark.parametrize("rungs", [Fence, Cleanup, Rollback], ids=lambda r: r.__name__)
+def test_every_rung_is_taken_and_no_other(rungs: type[Fence | Cleanup | Rollback]) -> None:
+    field = rungs.__name__.lower()
+    for base, path in ((REGION, "spec.guards"), (SCENARIO, "spec.arms.0.guards")):
+        for rung in rungs:
+            assert refusal(changed(base, path, {"dns": {field: str(rung)}})) == "", rung
+        for wrong in (str(next(iter(rungs))).lower(), ""):
+            printed = refusal(changed(base, path, {"dns": {field: wrong}}))
+            assert f"guards.dns.{field}" in printed
+            assert all(f'"{rung}"' in printed for rung in rungs), "it says which there are"
 
 
 def test_a_plan_is_immutable() -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from holdfast.cli.people import ForPeople, read_scenario
+from holdfast.core.bounds import Bounds, bounds_document, bounds_of
 from holdfast.core.guards import PROFILES, Cleanup, Fence, Rollback
 from holdfast.core.holds import ActorView, actor_status
 from holdfast.core.intents import STEPS
@@ -79,6 +80,17 @@ def defaults(properties: dict[str, Any]) -> dict[str, Any]:
 def test_defaults_of_the_crd_and_of_the_code_are_the_same() -> None:
     filled = defaults(region_spec())
     assert region_of("ns", "us-east-1", filled) == region_of("ns", "us-east-1", {})
+
+
+def test_a_scenarios_bounds_default_to_what_the_code_says() -> None:
+    check = {"check": scenario_spec()["check"]}
+    filled = defaults(check)["check"]
+    assert filled == bounds_document(Bounds())
+    assert bounds_of(filled) == bounds_of(None) == Bounds()
+    scenario = scenario_of(
+        "s", "uid", {"arms": [], "check": {"plans": 3, "budgets": {"crashes": 1}}}
+    )
+    assert (scenario.check.plans, scenario.check.budgets.crashes) == (3, 1)
 
 
 def test_the_complete_region_stands_with_every_default() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.core.bounds import Bounds, bounds_of
 from holdfast.core.guards import DnsGuards, dns_guards
 from holdfast.core.verdict import Outcome
 
@@ -22,7 +23,7 @@ class Arm:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`deadline_seconds` bounds each arm from its first plan; `settle_seconds` is how long an arm
-    is watched after its last hold has been released."""
+    is watched after its last hold has been released. `check`: how far the checker looks."""
 
     name: str
     uid: str
@@ -32,6 +33,7 @@ class Scenario:
     region_name: str
     region: Mapping[str, Any]
     arms: tuple[Arm, ...]
+    check: Bounds
 
     def namespace_of(self, arm: str) -> str:
         return f"{self.name}-{arm}"
@@ -78,4 +80,5 @@ def scenario_of(name: str, uid: str, spec: Mapping[str, Any]) -> Scenario:
         region_name=str(region.pop("name", "us-east-1")),
         region=region,
         arms=arms,
+        check=bounds_of(spec.get("check")),
     )
