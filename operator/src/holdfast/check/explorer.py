@@ -95,7 +95,7 @@ class Explorer:
         state = packed << self.budget_shift | self.worlds.start << self.world_shift
         for shift, local in zip(self.shifts, self.locals, strict=True):
             state |= local.start << shift
-        return self._canonical(state)
+        return self.canonical(state)
 
     def world_of(self, state: int) -> int:
         return state >> self.world_shift & _WORLD_MASK
@@ -174,7 +174,7 @@ class Explorer:
         if state >> self.budget_shift or self._mortal:
             out.extend(t for _, _, t in self._faults(state, world))
         if self._sorted:
-            return [self._canonical(t) for t in out]
+            return [self.canonical(t) for t in out]
         return out
 
     def moves(self, state: int) -> Iterator[Move]:
@@ -241,7 +241,7 @@ class Explorer:
     def _alarm(self, effect: Effect, actor: int, move: tuple[int, int]) -> None:
         """Remember a broken invariant, with the step that is being computed for the first time."""
         if effect.broken:
-            t = self._canonical(self._renamed(self._from + move[0], actor, move[1]))
+            t = self.canonical(self._renamed(self._from + move[0], actor, move[1]))
             self.alarms.extend((name, self._from, t) for name in effect.broken)
 
     def _surroundings(self, world: int) -> Iterator[tuple[str, Intent, Effect]]:
@@ -277,7 +277,7 @@ class Explorer:
             state += difference
         return state
 
-    def _canonical(self, state: int) -> int:
+    def canonical(self, state: int) -> int:
         """Of states that differ in who is who, the one with the locals in order."""
         if not self._sorted:
             return state

@@ -11,7 +11,7 @@ from holdfast.check import renaming
 from holdfast.check.model import Model, Objects
 from holdfast.core.intents import Delete, Intent, Replace
 from holdfast.core.objects import Plan, Stored
-from holdfast.core.replies import Reply
+from holdfast.core.replies import Read, Reply, Written
 from holdfast.fake import FakeApi, Key, Lost
 
 
@@ -145,8 +145,9 @@ class Worlds:
         return self._model.project(named)
 
     def _canonical_reply(self, reply: Reply) -> Reply:
-        obj = getattr(reply, "obj", None)
-        return reply if obj is None else replace(reply, obj=self._canonical(obj))  # type: ignore[call-arg]
+        if isinstance(reply, Read | Written):
+            return replace(reply, obj=self._canonical(reply.obj))
+        return reply
 
     def _refuse_unversioned(self, intent: Intent) -> None:
         match intent:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from holdfast import __version__
-from holdfast.cli import people, processes
+from holdfast.cli import check, people, processes
 
 EXIT_ERROR = 2
 
@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"holdfast {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     people.add_commands(commands)
+    check.add_command(commands)
     processes.add_commands(commands)
     return root
 

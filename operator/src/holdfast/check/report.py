@@ -1,0 +1,142 @@
+"""An arm explored: the verdict, what broke, and the shortest way to it, as a result document."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from holdfast.check.dns import dns_model, world_of
+from holdfast.check.explorer import Exploration, Explorer
+from holdfast.check.liveness import stuck
+from holdfast.check.model import Objects
+from holdfast.check.trace import Row, trace
+from holdfast.core.bounds import Bounds, bounds_document
+from holdfast.core.guards import DnsGuards, effective
+from holdfast.core.invariants import OUTAGE, Invariant
+from holdfast.core.objects import Alias, Tree
+from holdfast.core.scenario import Arm
+from holdfast.core.verdict import Outcome, Verdict, guards_missing
+
+Json: TypeAlias = dict[str, Any]
+Progress: TypeAlias = Callable[[int, int, int], None]
+
+TRACED = (
+    Invariant.NON_EMPTY,
+    Invariant.CONVERGES,
+    Invariant.NO_LIVE_DELETE,
+    Invariant.MONOTONE,
+    Invariant.WHOLE_PLAN,
+    Invariant.ROLLBACK_NAMES_A_TREE,
+)
+"""In the order of how much they matter: the trace of an arm is to the first of these that broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`traces`: by broken invariant, a shortest way to it. `stuck`: states that cannot recover."""
+
+    found: Exploration
+    traces: dict[str, tuple[Row, ...]]
+    stuck: int
+
+    @property
+    def broken(self) -> frozenset[str]:
+        return frozenset(self.traces)
+
+
+def check(
+    guards: DnsGuards,
+    bounds: Bounds,
+    whole: bool = True,
+    max_states: int | None = None,
+    progress: Progress | None = None,
+) -> Checked:
+    """Explore all states within the bounds, safety and liveness; with `whole` false, until the
+    outage is found. Raises TooLarge above `max_states`."""
+    explorer = Explorer(dns_model(guards, bounds))
+    stop = frozenset[str]() if whole else OUTAGE
+    found = explorer.explore(stop, max_states, progress)
+    traces = {
+        name: trace(explorer, found, before, after, describe)
+        for name, (before, after) in found.broken.items()
+    }
+    dead = stuck(explorer, found) if found.exhaustive else []
+    if dead:
+        first = dead[0]
+        traces[Invariant.CONVERGES] = trace(explorer, found, found.parents[first], first, describe)
+    return Checked(found, traces, len(dead))
+
+
+def describe(objects: Objects) -> tuple[str, ...]:
+    """What the aliases name, and which trees there are; `!` marks a name without an answer, and a
+    tree without addresses."""
+    world = world_of(objects)
+    aliases = (o for o in objects.values() if isinstance(o, Alias))
+    live = ", ".join(
+        f"p{a.generation}" + ("" if a.target in world.trees else "!")
+        for a in sorted(aliases, key=lambda a: a.name)
+    )
+    trees = sorted(
+        (o for o in objects.values() if isinstance(o, Tree)),
+        key=lambda t: (t.endpoint, t.generation),
+    )
+    standing = " ".join(f"p{t.generation}{'' if t.name in world.trees else '!'}" for t in trees)
+    return live or "-", standing or "-"
+
+
+def arm_document(arm: Arm, bounds: Bounds, checked: Checked) -> Json:
+    """The arm's part of the result document, of engine `check`."""
+    found, broken = checked.found, [Invariant(name) for name in checked.broken]
+    reproduced = bool(OUTAGE & set(broken))
+    outcome = Outcome.REPRODUCED if reproduced else Outcome.PREVENTED
+    verdict, why = _judge(arm.expect, outcome, found)
+    missing = guards_missing(broken, arm.guards)
+    told = next((i for i in TRACED if i in checked.traces), None)
+    document = {
+        "name": arm.name,
+        "guards": effective(arm.guards),
+        "expect": str(arm.expect),
+        "outcome": str(outcome),
+        "verdict": str(verdict),
+        "message": why,
+        "invariantsBroken": sorted(str(i) for i in broken),
+        "guardsMissing": sorted(missing),
+        "wouldHaveHeld": {guard: list(held) for guard, held in missing.items()},
+        "exploration": {
+            "distinctStates": found.states,
+            "distinctWorlds": found.worlds,
+            "transitions": found.transitions,
+            "depth": found.depth,
+            "exhaustive": found.exhaustive,
+            "stuckStates": checked.stuck,
+            "seconds": round(found.seconds, 3),
+            "statesPerSecond": round(found.states / max(found.seconds, 1e-9)),
+            "transitionsPerSecond": round(found.transitions / max(found.seconds, 1e-9)),
+            "bounds": bounds_document(bounds),
+        },
+    }
+    if told is not None:
+        document["trace"] = {
+            "to": str(told),
+            "rows": [row_document(r) for r in checked.traces[told]],
+        }
+    return document
+
+
+def row_document(row: Row) -> Json:
+    names = ("step", "zone", "call", "reply", "live", "trees")
+    values = (row.step, row.actor, row.call, row.reply, *row.world)
+    return {"n": row.number} | {k: v for k, v in zip(names, values, strict=True) if v}
+
+
+def _judge(expect: Outcome, outcome: Outcome, found: Exploration) -> tuple[Verdict, str]:
+    """An outage found is one, however little was explored; that there is none is only known of
+    what was explored whole."""
+    if outcome is expect:
+        if outcome is Outcome.PREVENTED and not found.exhaustive:
+            return Verdict.INCONCLUSIVE, "not everything within the bounds was explored"
+        return Verdict.PASS, "as expected"
+    if outcome is Outcome.REPRODUCED:
+        return Verdict.FAIL, "an interleaving leads to the outage although none was expected to"
+    if not found.exhaustive:
+        return Verdict.INCONCLUSIVE, "not everything within the bounds was explored"
+    return Verdict.FAIL, "no interleaving within the bounds leads to the outage"

@@ -1,0 +1,195 @@
+"""`holdfast check`: every interleaving of a Scenario's arms within bounds, without a cluster."""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from holdfast.check.explorer import TooLarge
+from holdfast.check.report import Checked, Json, arm_document, check
+from holdfast.cli.people import ForPeople, read_scenario
+from holdfast.core.bounds import Bounds
+from holdfast.core.document import result_document
+from holdfast.core.scenario import Arm, Scenario, scenario_of
+from holdfast.core.verdict import Verdict, guard_yaml
+
+EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.ERROR: 2, Verdict.INCONCLUSIVE: 2}
+COLOURS = {"Pass": "green", "Fail": "red", "Error": "red", "Inconclusive": "yellow"}
+STATES_MAX = 20_000_000
+WIDTH = 118
+_BOUNDS = (
+    ("enactors", 1, 5),
+    ("plans", 1, 8),
+    ("retention", 1, 5),
+    ("endpoints", 1, 3),
+)
+_BUDGETS = (
+    ("crashes", "crashes"),
+    ("lost-replies", "lost_replies"),
+    ("stale-reads", "stale_reads"),
+    ("lock-expiries", "lock_expiries"),
+)
+
+
+def add_command(commands: Any) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="explore every interleaving of a Scenario's arms; needs no cluster",
+        description="Explores every interleaving of the very flows that run on the cluster, within "
+        "bounds (spec.check of the Scenario, or the options). The timeline is ignored: it is one "
+        "schedule among all. Exit code: 0 Pass, 1 Fail, 2 Error or Inconclusive.",
+    )
+    parser.add_argument("scenario", help="a file, or the name of one that comes with holdfast")
+    parser.add_argument("--arm", action="append", metavar="NAME", help="this arm only; repeatable")
+    parser.add_argument(
+        "--deep", action="store_true", help="3 enactors, 5 plans, retention 2, until the outage"
+    )
+    for name, low, high in _BOUNDS:
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{low} to {high}")
+    for name, _ in _BUDGETS:
+        parser.add_argument(f"--{name}", type=int, metavar="N", help="0 to 3, in one behaviour")
+    parser.add_argument(
+        "--first", action="store_true", help="stop an arm as soon as its outage is found"
+    )
+    parser.add_argument(
+        "--max-states", type=int, default=STATES_MAX, metavar="N", help="default: %(default)s"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result document there")
+    parser.set_defaults(do=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    scenario = load(arguments.scenario)
+    bounds = _bounds(scenario.bounds, arguments)
+    arms = [a for a in scenario.arms if not arguments.arm or a.name in arguments.arm]
+    if not arms:
+        names = ", ".join(a.name for a in scenario.arms)
+        raise ForPeople(f"no arm is called {', '.join(arguments.arm)}; there are {names}")
+    console = Console(width=WIDTH, highlight=False)
+    whole = not (arguments.first or arguments.deep)
+    documents = []
+    for arm in arms:
+        checked = explore_arm(console, arm, bounds, whole, arguments.max_states)
+        document = arm_document(arm, bounds, checked)
+        documents.append(document)
+        print_arm(console, document)
+    result = result_document(scenario.name, "check", scenario.seed, documents)
+    colour = COLOURS[result["verdict"]]
+    console.print(f"\nScenario [bold]{scenario.name}[/]: [{colour}]{result['verdict']}[/]")
+    if arguments.json is not None:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+        console.print(f"result document: {arguments.json}")
+    return EXIT[Verdict(result["verdict"])]
+
+
+def load(name: str) -> Scenario:
+    """A Scenario without a cluster, which would have refused bad values. ForPeople says which."""
+    raw = read_scenario(name)
+    try:
+        return scenario_of(raw["metadata"]["name"], "", raw["spec"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ForPeople(f"{name}: {error}") from error
+
+
+def _bounds(bounds: Bounds, arguments: argparse.Namespace) -> Bounds:
+    if arguments.deep:
+        bounds = replace(bounds, enactors=3, plans=5, retention=2)
+        bounds = replace(bounds, budgets=replace(bounds.budgets, lock_expiries=0))
+    for name, low, high in _BOUNDS:
+        given = getattr(arguments, name)
+        if given is None:
+            continue
+        if not low <= given <= high:
+            raise ForPeople(f"--{name} {given} is not between {low} and {high}")
+        bounds = replace(bounds, **{name: given})
+    for name, field in _BUDGETS:
+        given = getattr(arguments, field)
+        if given is None:
+            continue
+        if not 0 <= given <= 3:
+            raise ForPeople(f"--{name} {given} is not between 0 and 3")
+        bounds = replace(bounds, budgets=replace(bounds.budgets, **{field: given}))
+    return bounds
+
+
+def explore_arm(
+    console: Console, arm: Arm, bounds: Bounds, whole: bool, max_states: int
+) -> Checked:
+    with console.status(f"{arm.name}: exploring") as status:
+        progress = _progress(arm.name, status.update)
+        try:
+            return check(arm.guards, bounds, whole, max_states, progress)
+        except TooLarge as error:
+            raise ForPeople(
+                f"{arm.name}: {error}. Narrow the bounds (--enactors, --plans, budgets) or raise "
+                "--max-states"
+            ) from error
+
+
+def _progress(name: str, say: Callable[[str], None]) -> Callable[[int, int, int], None]:
+    began = time.monotonic()
+
+    def progress(states: int, transitions: int, depth: int) -> None:
+        seconds = max(time.monotonic() - began, 1e-9)
+        say(
+            f"[{seconds:4.0f} s] {name}: {states:,} states, depth {depth}, "
+            f"{transitions / seconds:,.0f} transitions/s"
+        )
+
+    return progress
+
+
+def print_arm(console: Console, arm: Json) -> None:
+    """One arm as people read it: verdict, what was explored, and the shortest trace."""
+    colour = COLOURS[arm["verdict"]]
+    guards = ", ".join(f"{name} {rung}" for name, rung in arm["guards"]["dns"].items())
+    console.print(f"\n[bold]{arm['name']}[/]  {guards}")
+    console.print(
+        f"  [{colour}]{arm['verdict']}[/]: {arm['outcome']}, {arm['expect']} was expected"
+        + ("" if arm["verdict"] == "Pass" else f" ({arm['message']})")
+    )
+    console.print(f"  invariants broken: {', '.join(arm['invariantsBroken']) or 'none'}")
+    console.print(f"  {explored(arm['exploration'])}")
+    if "trace" in arm:
+        _trace(console, arm["trace"])
+    for guard, held in arm["wouldHaveHeld"].items():
+        console.print(f"  {', '.join(held)} would have held with [bold]{guard_yaml(guard)}[/]")
+
+
+def explored(exploration: Json) -> str:
+    """What was looked at. The word exhaustive never stands without its bounds."""
+    e, b = exploration, exploration["bounds"]
+    budgets = ", ".join(f"{name} {n}" for name, n in b["budgets"].items())
+    bounds = (
+        f"{b['enactors']} enactors, {b['plans']} plans, retention {b['retention']}, "
+        f"{b['endpoints']} endpoint(s); {budgets}"
+    )
+    how = "exhaustive within" if e["exhaustive"] else "stopped at the first outage; bounds"
+    stuck = f"; {e['stuckStates']:,} states cannot recover" if e["stuckStates"] else ""
+    return (
+        f"{how} {bounds}:\n  {e['distinctStates']:,} states, {e['distinctWorlds']:,} worlds, "
+        f"{e['transitions']:,} transitions, depth {e['depth']}, {e['seconds']:.2f} s "
+        f"({e['transitionsPerSecond']:,}/s){stuck}"
+    )
+
+
+def _trace(console: Console, trace: Json) -> None:
+    rows = trace["rows"]
+    table = Table(title=f"a shortest way to break {trace['to']}: {len(rows)} calls", width=WIDTH)
+    for column in ("", "step", "zone", "call", "reply", "live", "trees"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        last = row["n"] == len(rows)
+        table.add_row(
+            str(row["n"]),
+            *(row.get(c, "") for c in ("step", "zone", "call", "reply", "live", "trees")),
+            style="red" if last else None,
+        )
+    console.print(table)
