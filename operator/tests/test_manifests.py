@@ -90,7 +90,7 @@ def test_a_scenarios_bounds_default_to_what_the_code_says() -> None:
     scenario = scenario_of(
         "s", "uid", {"arms": [], "check": {"plans": 3, "budgets": {"crashes": 1}}}
     )
-    assert (scenario.check.plans, scenario.check.budgets.crashes) == (3, 1)
+    assert (scenario.bounds.plans, scenario.bounds.budgets.crashes) == (3, 1)
 
 
 def test_the_complete_region_stands_with_every_default() -> None:

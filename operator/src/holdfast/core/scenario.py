@@ -23,7 +23,7 @@ class Arm:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`deadline_seconds` bounds each arm from its first plan; `settle_seconds` is how long an arm
-    is watched after its last hold has been released. `check`: how far the checker looks."""
+    is watched after its last hold has been released. `bounds`: how far the checker looks."""
 
     name: str
     uid: str
@@ -33,7 +33,7 @@ class Scenario:
     region_name: str
     region: Mapping[str, Any]
     arms: tuple[Arm, ...]
-    check: Bounds
+    bounds: Bounds
 
     def namespace_of(self, arm: str) -> str:
         return f"{self.name}-{arm}"
@@ -80,5 +80,5 @@ def scenario_of(name: str, uid: str, spec: Mapping[str, Any]) -> Scenario:
         region_name=str(region.pop("name", "us-east-1")),
         region=region,
         arms=arms,
-        check=bounds_of(spec.get("check")),
+        bounds=bounds_of(spec.get("check")),
     )
