@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from holdfast.live.api import Json
+from holdfast.core.document import Json
 
 
 class ForPeople(Exception):

@@ -4,12 +4,10 @@ import argparse
 import asyncio
 import logging
 import os
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-import uvloop
-
-from holdfast.live import metrics
-
+R = TypeVar("R")
 ROLES = ("planner", "enactor", "scenario")
 
 
@@ -36,7 +34,16 @@ def add_commands(commands: Any) -> None:
     leave.set_defaults(do=_pre_delete)
 
 
+def _run(work: Coroutine[Any, Any, R]) -> R:
+    """Frameworks are imported when a process begins: other commands start without them."""
+    import uvloop
+
+    return uvloop.run(work)
+
+
 def _begin(name: str) -> None:
+    from holdfast.live import metrics
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("kopf").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
@@ -48,7 +55,7 @@ def _operator(arguments: argparse.Namespace) -> int:
     from holdfast.live.roles import run_role
 
     _begin(arguments.role)
-    uvloop.run(run_role(arguments.role))
+    _run(run_role(arguments.role))
     return 0
 
 
@@ -56,7 +63,7 @@ def _store(arguments: argparse.Namespace) -> int:
     from holdfast.live.store import application, serve
 
     _begin("store")
-    uvloop.run(serve(application(arguments.capacity)))
+    _run(serve(application(arguments.capacity)))
     return 0
 
 
@@ -79,7 +86,7 @@ def _probe(arguments: argparse.Namespace) -> int:
             group.create_task(serve(application(probe)))
             group.create_task(probe.run())
 
-    uvloop.run(both())
+    _run(both())
     return 0
 
 
@@ -87,13 +94,13 @@ def _selftest(_: argparse.Namespace) -> int:
     from holdfast.live.selftest import selftest
 
     namespace, release = os.environ["HOLDFAST_NAMESPACE"], os.environ["HOLDFAST_RELEASE"]
-    return 0 if uvloop.run(selftest(namespace, release)) else 1
+    return 0 if _run(selftest(namespace, release)) else 1
 
 
 def _pre_delete(_: argparse.Namespace) -> int:
     from holdfast.live.selftest import scenarios_left
 
-    left = uvloop.run(scenarios_left())
+    left = _run(scenarios_left())
     if left:
         print(f"delete these first: kubectl delete scenarios {' '.join(left)}")
     return 1 if left else 0

@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from holdfast.core.document import Json
 from holdfast.core.verdict import guard_yaml
-from holdfast.live.api import Json
 
 COLOURS = {"Pass": "green", "Fail": "red", "Error": "red", "Inconclusive": "yellow"}
 WIDTH = 110

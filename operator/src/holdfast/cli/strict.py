@@ -1,0 +1,125 @@
+"""Checks a Scenario's file as strictly as the API server would, for engines that need no cluster.
+
+The CRD is the source: its types, bounds and defaults are read from it, and a field that it does not
+know is refused, never ignored: a misspelt guard would otherwise run unguarded. The rules that the
+CRD has in CEL are repeated here.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from holdfast.cli.people import ForPeople
+from holdfast.core.document import Json
+
+SHOWN = 10
+_TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+}
+
+
+@lru_cache(maxsize=1)
+def schema() -> Json:
+    packaged = resources.files("holdfast") / "crds" / "scenarios.yaml"
+    checkout = Path(__file__).parents[4] / "crds" / "scenarios.yaml"
+    text = packaged.read_text() if packaged.is_file() else checkout.read_text()
+    found: Json = yaml.safe_load(text)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    found["properties"].pop("status", None)
+    return found
+
+
+def admit(document: Json, source: str) -> Json:
+    """The Scenario with every default filled in. ForPeople naming each field that is wrong."""
+    wrong: list[str] = []
+    admitted: Json = _value(document, schema(), "", wrong)
+    wrong = wrong or list(_rules(admitted))
+    if wrong:
+        more = [f"... and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+        raise ForPeople("\n  ".join([f"{source}:", *wrong[:SHOWN], *more]))
+    return admitted
+
+
+def _value(value: Any, schema: Json, path: str, wrong: list[str]) -> Any:
+    kind = schema["type"]
+    is_bool = isinstance(value, bool) and kind != "boolean"
+    if is_bool or not isinstance(value, _TYPES[kind]):
+        wrong.append(f"{path or '.'}: {value!r} is not of type {kind}")
+        return value
+    wrong.extend(f"{path}: {why}" for why in _bounds(value, schema))
+    if kind == "array":
+        items = schema["items"]
+        return [_value(v, items, f"{path}[{i}]", wrong) for i, v in enumerate(value)]
+    if kind == "object" and "properties" in schema:
+        return _object(value, schema, path, wrong)
+    return value
+
+
+def _object(value: Json, schema: Json, path: str, wrong: list[str]) -> Json:
+    known = schema["properties"]
+    if path == ".metadata":  # the API server knows more of it than a CRD says
+        known = {k: known[k] for k in value if k in known}
+        value = {k: v for k, v in value.items() if k in known}
+    wrong.extend(f"{path}.{k}: unknown field" for k in value if k not in known)
+    # null means unset, as on a cluster.
+    given = {k: v for k, v in value.items() if k in known and v is not None}
+    for name, inner in known.items():
+        if name not in given and "default" in inner:
+            given[name] = inner["default"]
+    wrong.extend(f"{path}.{k}: missing" for k in schema.get("required", ()) if k not in given)
+    return {k: _value(v, known[k], f"{path}.{k}", wrong) for k, v in given.items()}
+
+
+def _bounds(value: Any, schema: Json) -> Iterator[str]:
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"{value!r} is none of {', '.join(map(str, schema['enum']))}"
+    if "minimum" in schema and not value >= schema["minimum"]:
+        yield f"{value} is less than {schema['minimum']}"
+    if "maximum" in schema and not value <= schema["maximum"]:
+        yield f"{value} is more than {schema['maximum']}"
+    for least, most, noun in (
+        ("minLength", "maxLength", "characters"),
+        ("minItems", "maxItems", "items"),
+        ("minProperties", "maxProperties", "fields"),
+    ):
+        if least in schema and len(value) < schema[least]:
+            yield f"{len(value)} {noun}, at least {schema[least]} are needed"
+        if most in schema and len(value) > schema[most]:
+            yield f"{len(value)} {noun}, at most {schema[most]} are allowed"
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        yield f"{value!r} does not match {schema['pattern']}"
+
+
+def _rules(document: Json) -> Iterator[str]:
+    """What the CRD says in CEL."""
+    spec, name = document["spec"], document["metadata"]["name"]
+    region = spec["region"]
+    holds = [("spec.timeline", h) for h in spec.get("timeline") or ()]
+    names = [a["name"] for a in spec["arms"]]
+    for arm in spec["arms"]:
+        where = f"spec.arms: {arm['name']}"
+        holds += [(f"{where}: timeline", h) for h in arm.get("timeline") or ()]
+        if len(name) + 1 + len(arm["name"]) > 63:
+            yield f"{where}: <scenario>-<arm> must not exceed 63 characters"
+        if names.count(arm["name"]) > 1:
+            yield f"{where}: two arms of one name"
+    for where, entry in holds:
+        if entry["hold"]["zone"] not in region["zones"]:
+            yield f"{where}: {entry['hold']['zone']!r} is no zone of the region"
+    if region["retention"] >= region["planHistory"]:
+        yield "spec.region.retention: must be below planHistory"
+    enactor = region["enactor"]
+    if enactor["backoffMilliseconds"] > enactor["backoffMaxMilliseconds"]:
+        yield "spec.region.enactor.backoffMilliseconds: must not exceed backoffMaxMilliseconds"
+    for endpoint in region["endpoints"]:
+        if re.search("-p[0-9]+$", endpoint):
+            yield f"spec.region.endpoints: {endpoint!r} must not end in -p<number>: trees do"

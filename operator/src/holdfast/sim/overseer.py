@@ -1,0 +1,96 @@
+"""The scenario role in virtual time: it watches, and lets holds go."""
+
+from collections.abc import Callable
+
+from holdfast.core.holds import Hold
+from holdfast.core.ledger import AliasSeen, TreeSeen
+from holdfast.core.objects import Alias, Plan, Tree
+from holdfast.core.record import Record
+from holdfast.fake import Change
+from holdfast.sim.board import Notice
+from holdfast.sim.site import Client, Site
+
+TICK_SECONDS = 0.1
+
+
+class Overseer:
+    """`record` on the overseer's own clock: seconds since it heard of the first plan."""
+
+    def __init__(
+        self, site: Site, record: Record, settle: float, deadline: float, over: Callable[[], None]
+    ) -> None:
+        self.record, self.zero = record, 0.0
+        self._site, self._client = site, Client(site)
+        self._settle, self._deadline, self._over = settle, deadline, over
+        self._last: dict[str, Tree] = {}
+        self._busy = False
+        self._ticks = 0
+
+    @property
+    def t(self) -> float:
+        return self._site.kernel.now - self.zero if self.record.plans else 0.0
+
+    def start(self) -> None:
+        self._site.server.watch((Alias, Tree), self._service)
+        self._site.server.watch((Plan,), self._plan)
+        self._site.board.watch(self._region)
+        self._look()
+
+    def _service(self, change: Change) -> None:
+        kind, name = change.key
+        gone = change.obj is None
+        if kind is Tree:
+            tree = self._last[name] if change.obj is None else change.obj
+            assert isinstance(tree, Tree)
+            self._last[name] = tree
+            self.record.see(self.t, TreeSeen(tree, gone))
+        elif isinstance(change.obj, Alias):
+            self.record.see(self.t, AliasSeen(change.obj))
+        self._look()
+
+    def _plan(self, change: Change) -> None:
+        if not isinstance(change.obj, Plan):
+            return
+        if not self.record.plans:
+            self.zero = self._site.kernel.now
+        self.record.planned(self.t, change.obj.generation)
+        self._look()
+
+    def _region(self, notice: Notice) -> None:
+        self.record.told(self.t, notice.status)
+        self._look()
+
+    def _look(self) -> None:
+        """Whether there is a hold to let go, or the arm is over; again at every news, and at least
+        ten times a second."""
+        if self._busy:
+            return
+        self._ticks += 1
+        due = self.record.due(self.t)
+        if due:
+            self._busy = True
+            self._release(due)
+            return
+        if self.record.is_over(self.t, self._settle):
+            self._over()
+        elif max(self.t, self._site.kernel.now) > self._deadline:
+            self.record.cut_off = True
+            self._over()
+        else:
+            tick = self._ticks
+            self._client.later(TICK_SECONDS, lambda: self._look() if tick == self._ticks else None)
+
+    def _release(self, due: tuple[Hold, ...]) -> None:
+        """One write after the other, and the news of the time in between at the end."""
+        first, rest = due[0], due[1:]
+
+        def written() -> None:
+            self._site.board.release(first.name)
+            self.record.released(self.t, first.name)
+            if rest:
+                self._release(rest)
+            else:
+                self._busy = False
+                self._look()
+
+        self._client.later(self._site.draw(self._site.latencies.status), written)
