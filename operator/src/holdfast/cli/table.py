@@ -11,6 +11,8 @@ from holdfast.core.verdict import guard_yaml
 
 COLOURS = {"Pass": "green", "Fail": "red", "Error": "red", "Inconclusive": "yellow"}
 WIDTH = 110
+COLUMNS_MAX = 4
+"""Arms beside one another; more go into further tables."""
 RACE = (
     "held",
     "overdue",
@@ -29,16 +31,22 @@ def print_result(result: Json) -> None:
     colour = COLOURS[result["verdict"]]
     console.print()
     console.print(f"Scenario [bold]{result['scenario']}[/]: [{colour}]{result['verdict']}[/]")
-    table = Table(show_lines=False, width=WIDTH)
-    table.add_column("what")
-    for arm in result["arms"]:
-        table.add_column(arm["name"], overflow="fold")
-    for label, read in ROWS:
-        table.add_row(label, *(read(arm) for arm in result["arms"]))
-    console.print(table)
-    for arm in result["arms"]:
+    arms = result["arms"]
+    for first in range(0, len(arms), COLUMNS_MAX):
+        console.print(_table(arms[first : first + COLUMNS_MAX]))
+    for arm in arms:
         _story(console, arm)
         _advice(console, arm)
+
+
+def _table(arms: list[Json]) -> Table:
+    table = Table(show_lines=False, width=WIDTH)
+    table.add_column("what")
+    for arm in arms:
+        table.add_column(arm["name"], overflow="fold")
+    for label, read in ROWS:
+        table.add_row(label, *(read(arm) for arm in arms))
+    return table
 
 
 def _verdict(arm: Json) -> str:
