@@ -142,7 +142,15 @@ class Worlds:
         named: Stored = replace(  # type: ignore[type-var]
             obj, uid=renaming.uid(number), resource_version=version
         )
-        return self._model.project(named)
+        kept = self._model.project(named)
+        if kept not in self._objects:
+            self._refuse_names(kept)
+        return kept
+
+    def _refuse_names(self, obj: Stored) -> None:
+        """Symmetry is sound only while no actor's name reaches the world."""
+        if self._model.symmetric and self._model.actors[0].name in repr(obj):
+            raise ValueError(f"the model says symmetric, but a name has reached the world: {obj}")
 
     def _canonical_reply(self, reply: Reply) -> Reply:
         if isinstance(reply, Read | Written):

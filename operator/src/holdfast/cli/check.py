@@ -16,6 +16,7 @@ from holdfast.check.report import Checked, Json, arm_document, check
 from holdfast.cli.people import ForPeople, read_scenario
 from holdfast.core.bounds import Bounds
 from holdfast.core.document import result_document
+from holdfast.core.guards import DnsGuards
 from holdfast.core.scenario import Arm, Scenario, scenario_of
 from holdfast.core.verdict import Verdict, guard_yaml
 
@@ -73,12 +74,16 @@ def _check(arguments: argparse.Namespace) -> int:
         raise ForPeople(f"no arm is called {', '.join(arguments.arm)}; there are {names}")
     console = Console(width=WIDTH, highlight=False)
     whole = not (arguments.first or arguments.deep)
-    documents = []
+    documents: list[Json] = []
+    done: dict[DnsGuards, tuple[str, Checked]] = {}
     for arm in arms:
-        checked = explore_arm(console, arm, bounds, whole, arguments.max_states)
+        like, checked = done.get(arm.guards, ("", None))
+        if checked is None:
+            checked = explore_arm(console, arm, bounds, whole, arguments.max_states)
+            done[arm.guards] = arm.name, checked
         document = arm_document(arm, bounds, checked)
         documents.append(document)
-        print_arm(console, document)
+        print_arm(console, document, like)
     result = result_document(scenario.name, "check", scenario.seed, documents)
     colour = COLOURS[result["verdict"]]
     console.print(f"\nScenario [bold]{scenario.name}[/]: [{colour}]{result['verdict']}[/]")
@@ -146,8 +151,9 @@ def _progress(name: str, say: Callable[[str], None]) -> Callable[[int, int, int]
     return progress
 
 
-def print_arm(console: Console, arm: Json) -> None:
-    """One arm as people read it: verdict, what was explored, and the shortest trace."""
+def print_arm(console: Console, arm: Json, like: str = "") -> None:
+    """One arm as people read it: verdict, what was explored, and the shortest trace. `like`: an arm
+    with the same guards, whose exploration is this one's."""
     colour = COLOURS[arm["verdict"]]
     guards = ", ".join(f"{name} {rung}" for name, rung in arm["guards"]["dns"].items())
     console.print(f"\n[bold]{arm['name']}[/]  {guards}")
@@ -156,6 +162,9 @@ def print_arm(console: Console, arm: Json) -> None:
         + ("" if arm["verdict"] == "Pass" else f" ({arm['message']})")
     )
     console.print(f"  invariants broken: {', '.join(arm['invariantsBroken']) or 'none'}")
+    if like:
+        console.print(f"  the guards are those of {like}: so is everything that was explored")
+        return
     console.print(f"  {explored(arm['exploration'])}")
     if "trace" in arm:
         _trace(console, arm["trace"])
