@@ -18,6 +18,7 @@ from holdfast.sim.latency import MEASURED, Latencies
 from holdfast.sim.overseer import Overseer
 from holdfast.sim.planner import Planner
 from holdfast.sim.probe import Probe
+from holdfast.sim.quantiles import look
 from holdfast.sim.server import Server
 from holdfast.sim.site import Site
 
@@ -40,7 +41,7 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
     table = weather.latencies.watch.table
 
     def lag() -> float:
-        return table[int(chance.random() * len(table))]
+        return look(table, chance.random())
 
     site = Site(
         kernel=kernel,

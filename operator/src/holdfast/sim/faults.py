@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from holdfast.fake import Lost
+from holdfast.sim.quantiles import Table, look, tabulate
 
 SIZE = 65_536
 CALL_TIMEOUT_SECONDS = 10.0
@@ -27,25 +28,26 @@ class Stalls:
     most_seconds: float = 60.0
 
     @property
-    def gaps(self) -> tuple[float, ...]:
-        """Seconds from the end of a stall to the next, at SIZE quantiles."""
+    def gaps(self) -> Table:
+        """Seconds from the end of a stall to the next."""
         return _gaps(self.every_seconds)
 
     @property
-    def lengths(self) -> tuple[float, ...]:
-        """Seconds of a stall, at SIZE quantiles."""
+    def lengths(self) -> Table:
+        """Seconds of a stall."""
         return _lengths(self.least_seconds, self.shape, self.most_seconds)
 
 
 @lru_cache(maxsize=64)
-def _gaps(every: float) -> tuple[float, ...]:
-    return tuple(round(-every * math.log(1 - (i + 0.5) / SIZE), 6) for i in range(SIZE))
+def _gaps(every: float) -> Table:
+    last = 1 - 0.5 / SIZE
+    return tabulate(lambda q: -every * math.log(1 - min(q, last)), SIZE)
 
 
 @lru_cache(maxsize=64)
-def _lengths(least: float, shape: float, most: float) -> tuple[float, ...]:
-    raw = (least * (1 - (i + 0.5) / SIZE) ** (-1 / shape) for i in range(SIZE))
-    return tuple(round(min(seconds, most), 6) for seconds in raw)
+def _lengths(least: float, shape: float, most: float) -> Table:
+    last = 1 - 0.5 / SIZE
+    return tabulate(lambda q: min(most, least * (1 - min(q, last)) ** (-1 / shape)), SIZE)
 
 
 class Stalling:
@@ -60,13 +62,13 @@ class Stalling:
     def awake(self, t: float) -> float:
         """The first moment from `t` on at which the actor runs."""
         while self._next <= t:
-            end = self._next + self._lengths[int(self._draw() * SIZE)]
+            end = self._next + look(self._lengths, self._draw())
             t = max(t, end)
             self._next = end + self._gap()
         return t
 
     def _gap(self) -> float:
-        return self._gaps[int(self._draw() * SIZE)]
+        return look(self._gaps, self._draw())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,13 @@
-"""How long things take: quantiles, measured on a cluster, and draws from them.
-
-A draw is one uniform number and one look into a table: the same in every engine, to the last bit.
-"""
+"""How long things take: quantiles, measured on a cluster."""
 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 from holdfast.core.intents import Get, Intent, List, Prove
+from holdfast.sim.quantiles import Table, tabulate
 
 SIZE = 4096
-Table: TypeAlias = tuple[float, ...]
-"""Seconds at SIZE quantiles, evenly spaced: `table[int(chance * SIZE)]` is a draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +22,7 @@ class Latency:
 
     @property
     def table(self) -> Table:
+        """Seconds."""
         return _table(self)
 
 
@@ -35,17 +31,9 @@ _QUANTILES = (0.0, 0.5, 0.9, 0.99, 1.0)
 
 @lru_cache(maxsize=256)
 def _table(latency: Latency) -> Table:
-    points = [
-        math.log(ms)
-        for ms in (
-            latency.least_ms,
-            latency.p50_ms,
-            latency.p90_ms,
-            latency.p99_ms,
-            latency.most_ms,
-        )
-    ]
-    return tuple(round(_at(points, (i + 0.5) / SIZE) / 1000, 6) for i in range(SIZE))
+    five = (latency.least_ms, latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.most_ms)
+    points = [math.log(ms / 1000) for ms in five]
+    return tabulate(lambda quantile: _at(points, quantile), SIZE)
 
 
 def _at(points: list[float], quantile: float) -> float:

@@ -10,7 +10,8 @@ from holdfast.core.replies import Reply
 from holdfast.sim.board import Board
 from holdfast.sim.faults import CALL_TIMEOUT_SECONDS, Faults, Stalling
 from holdfast.sim.kernel import Kernel
-from holdfast.sim.latency import SIZE, Latencies, Latency
+from holdfast.sim.latency import Latencies, Latency
+from holdfast.sim.quantiles import look
 from holdfast.sim.server import Server
 
 
@@ -26,7 +27,7 @@ class Site:
 
     def draw(self, latency: Latency) -> float:
         """Seconds."""
-        return latency.table[int(self.chance.random() * SIZE)]
+        return look(latency.table, self.chance.random())
 
 
 class Client:
