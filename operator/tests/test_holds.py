@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from holdfast.cli.people import read_scenario
+from holdfast.core.guards import AWS_2025, Cleanup, Fence, Rollback
 from holdfast.core.holds import (
     ActorView,
     Condition,
@@ -129,3 +130,21 @@ def test_the_scenario_file_is_what_yaml_says() -> None:
     text = yaml.safe_dump(read_scenario("dns-race"))
     assert "true" not in text
     assert "false" not in text
+
+
+def test_the_scenarios_try_every_rung_of_every_ladder() -> None:
+    arms = [
+        arm.guards
+        for name in ("dns-race", "wrong-fixes")
+        for arm in scenario_of(name, "uid", read_scenario(name)["spec"]).arms
+    ]
+    assert {a.fence for a in arms} == set(Fence)
+    assert {a.cleanup for a in arms} == set(Cleanup)
+    assert {a.rollback for a in arms} == set(Rollback)
+
+
+def test_a_wrong_fix_changes_one_guard() -> None:
+    for arm in scenario_of("wrong-fixes", "uid", read_scenario("wrong-fixes")["spec"]).arms:
+        mine = (arm.guards.fence, arm.guards.cleanup, arm.guards.rollback)
+        aws = (AWS_2025.fence, AWS_2025.cleanup, AWS_2025.rollback)
+        assert sum(a != b for a, b in zip(mine, aws, strict=True)) == 1, arm.name
