@@ -1,7 +1,6 @@
 """`holdfast check`: every interleaving of a Scenario's arms within bounds, without a cluster."""
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +13,8 @@ from rich.table import Table
 from holdfast.check.explorer import TooLarge
 from holdfast.check.report import Checked, Json, arm_document, check
 from holdfast.cli.people import ForPeople, read_scenario
+from holdfast.cli.simulate import write_json
+from holdfast.cli.strict import admit
 from holdfast.core.bounds import Bounds
 from holdfast.core.document import result_document
 from holdfast.core.guards import DnsGuards
@@ -87,20 +88,15 @@ def _check(arguments: argparse.Namespace) -> int:
     result = result_document(scenario.name, "check", scenario.seed, documents)
     colour = COLOURS[result["verdict"]]
     console.print(f"\nScenario [bold]{scenario.name}[/]: [{colour}]{result['verdict']}[/]")
-    if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
-        console.print(f"result document: {arguments.json}")
+    write_json(arguments.json, result)
     return EXIT[Verdict(result["verdict"])]
 
 
 def load(name: str) -> Scenario:
-    """A Scenario without a cluster, which would have refused bad values. ForPeople says which."""
-    raw = read_scenario(name)
-    try:
-        return scenario_of(raw["metadata"]["name"], "", raw["spec"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ForPeople(f"{name}: {error}") from error
+    """A Scenario from a file or from the package, held against the CRD. ForPeople says what is
+    wrong with it."""
+    raw = admit(read_scenario(name), name)
+    return scenario_of(raw["metadata"]["name"], "", raw["spec"])
 
 
 def _bounds(bounds: Bounds, arguments: argparse.Namespace) -> Bounds:
