@@ -62,8 +62,12 @@ e2e: install ## Tests on the cluster: every arm, admission, the chart
 bench-dns: install ## Figures of the DNS loops, as ratios within one run (out/bench-dns.json)
 	@$(WITH_CLUSTER) $(BIN)/python -m e2e.bench_dns --json out/bench-dns.json
 
+.PHONY: bench-check
+bench-check: $(READY) ## Figures of the checker, beside TLC in the same run (out/bench-check.json)
+	@$(BIN)/python -m bench.check --json out/bench-check.json
+
 .PHONY: bench
-bench: bench-dns ## All benchmarks
+bench: bench-dns bench-check ## All benchmarks
 
 .PHONY: picture
 picture: $(READY) ## Draw out/dns-race.json as docs/dns-race.svg and out/dns-race.png

@@ -1,0 +1,1 @@
+"""Benchmarks that need no cluster. Ratios within one run; never a test."""
