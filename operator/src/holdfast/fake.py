@@ -38,6 +38,7 @@ from holdfast.core.replies import (
     Exists,
     Listed,
     Missed,
+    Overloaded,
     Passed,
     Picked,
     Proven,
@@ -171,34 +172,33 @@ class FakeApi:
         alias = self.alias(endpoint)
         return self.served(alias.target) if alias else ()
 
-    def _put(self, intent: Intent, obj: Stored) -> None:
-        self.objects[key_of(obj)] = obj
-        self.changes.append(Change(self.version, key_of(obj), obj))
-        self.writes.append(intent)
-
-    def _new(self, intent: Intent, obj: Stored, now: float) -> Reply:
-        """Store an object that was not there. One whose owner is gone is collected at once; a real
-        collector takes some tens of milliseconds."""
+    def _put(self, intent: Intent, obj: Stored, uid: str, now: float) -> Reply:
+        """Store an object under its next version. A slice that names no living owner is collected
+        at once; a real collector takes some tens of milliseconds."""
         self.version += 1
-        made = _versioned(obj, f"uid-{self.version:04d}", self.version)
+        made, key = _versioned(obj, uid, self.version), key_of(obj)
+        self.objects[key] = made
+        self.changes.append(Change(self.version, key, made))
+        self.writes.append(intent)
         if isinstance(obj, Slice):
             owner = self.objects.get((Tree, obj.tree))
             if owner is None or owner.uid != obj.tree_uid:
-                self.writes.append(intent)
-                return Written(made, now)
-        self._put(intent, made)
+                self._drop(key)
         return Written(made, now)
+
+    def _new(self, intent: Intent, obj: Stored, now: float) -> Reply:
+        # A slice's name bears the first eight characters of its tree's uid.
+        return self._put(intent, obj, f"u{self.version + 1:07d}", now)
 
     def _change(self, intent: Intent, stored: Stored, wanted: Stored, now: float) -> Reply:
         """Store another content of an object; the same content moves no version."""
         if _versioned(wanted, stored.uid, stored.resource_version) == stored:
             return Written(stored, now)
-        self.version += 1
-        changed = _versioned(wanted, stored.uid, self.version)
-        self._put(intent, changed)
-        return Written(changed, now)
+        return self._put(intent, wanted, stored.uid, now)
 
     def _create(self, intent: Intent, obj: Stored, now: float) -> Reply:
+        if obj.resource_version:
+            return Overloaded(now)  # a real server says 500 to what claims to exist already
         if key_of(obj) in self.objects:
             return Exists(now)
         return self._new(intent, obj, now)
@@ -216,7 +216,9 @@ class FakeApi:
         if stored is None:
             return self._new(intent, obj, now) if manners.creates else Absent(now)
         if not manners.unconditional:
-            return Rejected("Invalid", "resourceVersion must be specified for an update", now)
+            return Rejected(
+                "FieldValueInvalid", "resourceVersion must be specified for an update", now
+            )
         return self._change(intent, stored, obj, now)
 
     def _patch(self, intent: PatchAlias, now: float) -> Reply:
@@ -251,7 +253,6 @@ class FakeApi:
             return Conflict(now)
         if intent.resource_version and intent.resource_version != found.resource_version:
             return Conflict(now)
-        self.version += 1
         self._drop(key)
         self.writes.append(intent)
         if isinstance(found, Tree):
@@ -261,6 +262,7 @@ class FakeApi:
         return Deleted(now)
 
     def _drop(self, key: Key) -> None:
+        self.version += 1
         del self.objects[key]
         self.changes.append(Change(self.version, key, None))
 
@@ -280,6 +282,7 @@ class Cache:
 
     def see(self, changes: int | None = None) -> None:
         """See the next changes, all of them if no number is given. Never goes back."""
+        assert changes is None or changes >= 0, "a watch never goes back"
         end = len(self._api.changes) if changes is None else self._seen + changes
         for change in self._api.changes[self._seen : end]:
             if change.obj is None:
