@@ -1,132 +1,174 @@
-"""The fake API server against the real one: the same intents, the same kinds of replies.
+"""The fake API server against the real one: the same operations, the same replies and objects.
 
-The facts that the decisions rely on, each seen on a real API server: a fence that only the fake
-keeps would be no fence.
+What the decisions rely on, and the checker believes, is asked of a real API server here: a fence
+that only the fake keeps would be no fence.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import pytest
 
-from e2e.cluster_tools import kubectl, run
-from holdfast.core.intents import Create, Delete, Get, Intent, List, PatchAlias, Replace
-from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan, Slice, Tree
-from holdfast.core.replies import Read, Reply, Written
-from holdfast.fake import FakeApi
-from holdfast.live.api import connect
-from holdfast.live.perform import Performer
+from e2e import conformance_matrix as matrix
+from e2e import conformance_stories as stories
+from e2e.conformance_random import Life
+from e2e.conformance_told import Teller
+from e2e.conformance_watch import as_changed, as_watched
+from e2e.conformance_worlds import SPACE, InMemory, World, namespace, on_the_cluster
+from holdfast.core.intents import Create, Delete, Replace
+from holdfast.core.objects import Alias
+from holdfast.core.replies import Written
+from holdfast.live.wire import path_of
 
 pytestmark = pytest.mark.cluster
 
-SPACE = "holdfast-conformance"
+AT_ONCE = 8
+LIVES = 60
+SEED = 20251020
 
 
-@pytest.fixture
-def namespace() -> Iterator[None]:
-    run("kubectl", "delete", "namespace", SPACE, "--ignore-not-found", "--wait")
-    kubectl("create", "namespace", SPACE)
-    yield
-    run("kubectl", "delete", "namespace", SPACE, "--wait=false")
+@pytest.fixture(scope="module", autouse=True)
+def space() -> Iterator[None]:
+    with namespace():
+        yield
 
 
-Perform = Callable[[Intent], Awaitable[Reply]]
+Play = Callable[[World], Awaitable[Teller]]
 
 
-async def story(perform: Perform) -> list[str]:
-    """A life of objects, told as the kinds of replies (and what they say of versions)."""
-    told: list[str] = []
+def differences(plays: Sequence[tuple[str, Play]], zero: bool = False) -> list[str]:
+    """Where the two servers tell different stories; `AT_ONCE` at a time on the cluster."""
 
-    async def do(intent: Intent) -> Reply:
-        reply = await perform(intent)
-        told.append(f"{type(intent).__name__}: {type(reply).__name__}")
-        return reply
+    async def compare(name: str, play: Play, real: World, gate: asyncio.Semaphore) -> str:
+        told = (await play(InMemory())).lines
+        async with gate:
+            seen = (await play(real)).lines
+        for here, there in zip(told, seen, strict=True):
+            if here != there:
+                return f"{name}\n  fake: {here}\n  real: {there}"
+        return ""
 
-    def obj(reply: Reply) -> object:
-        assert isinstance(reply, Read | Written), (reply, told)
-        return reply.obj
+    async def everywhere() -> list[str]:
+        gate = asyncio.Semaphore(AT_ONCE)
+        async with on_the_cluster(zero) as cluster:
+            return await asyncio.gather(*(compare(n, p, cluster, gate) for n, p in plays))
 
-    alias = Alias("dynamodb", "dynamodb-p1", 1)
-    await do(Get(Alias, "dynamodb"))
-    await do(PatchAlias("dynamodb", "", "a 1.000"))
-    first = obj(await do(Create(alias)))
-    assert isinstance(first, Alias)
-    await do(Create(alias))
-    second = obj(await do(Replace(replace(first, target="dynamodb-p2", generation=2))))
-    assert isinstance(second, Alias)
-    told.append(f"the version moved: {second.resource_version != first.resource_version}")
-    await do(Replace(replace(first, target="dynamodb-p1")))
-    same = obj(await do(Replace(second)))
-    assert isinstance(same, Alias)
-    told.append(f"a no-op moved it: {same.resource_version != second.resource_version}")
-    locked = obj(await do(PatchAlias("dynamodb", "", "a 1.000")))
-    assert isinstance(locked, Alias)
-    told.append(f"the lock is {locked.lock!r}, the target {locked.target}")
-    await do(PatchAlias("dynamodb", "", "b 2.000"))
-    flip = PatchAlias("dynamodb", "a 1.000", "", "dynamodb-p3", 3, "dynamodb-p2", "a")
-    flipped = obj(await do(flip))
-    assert isinstance(flipped, Alias)
-    told.append(f"{flipped.target} {flipped.generation} {flipped.rollback} {flipped.lock!r}")
-    await do(Replace(locked))
-    told.append(f"{len(getattr(await do(List(Alias)), 'items', ()))} alias")
-
-    tree = obj(await do(Create(Tree("dynamodb-p1", "dynamodb", 1))))
-    assert isinstance(tree, Tree)
-    piece = Slice("dynamodb-p1-x-v4", tree.name, tree.uid, "IPv4", ("10.0.0.1",))
-    made = obj(await do(Create(piece)))
-    await do(Create(piece))
-    assert isinstance(made, Slice)
-    told.append(f"owner kept: {made.tree_uid == tree.uid}, {made.addresses}")
-    told.append(f"{len(getattr(await do(List(Tree)), 'items', ()))} tree")
-    await do(Delete(Tree, tree.name))
-    await do(Delete(Tree, tree.name))
-    await do(Get(Tree, tree.name))
-
-    plan = Plan(7, (EndpointPlan("dynamodb", (FrontEnd("10.0.0.1", 100),)),))
-    await do(Create(plan))
-    await do(Create(plan))
-    listed = getattr(await do(List(Plan)), "items", ())
-    told.append(f"plans: {listed}")
-    await do(Delete(Plan, "plan-0000000007"))
-    await do(Delete(Plan, "plan-0000000007"))
-    return told
+    return [difference for difference in asyncio.run(everywhere()) if difference]
 
 
-@pytest.mark.usefixtures("namespace")
-def test_the_fake_tells_the_same_story_as_the_cluster() -> None:
-    async def on_the_cluster() -> list[str]:
-        async with connect("holdfast-conformance") as api:
-            return await story(Performer(api, SPACE, "us-east-1"))
+def playing(case: matrix.Case) -> Play:
+    async def play(world: World) -> Teller:
+        teller = Teller(world, (case.name,))
+        await matrix.play(case, teller)
+        return teller
 
-    async def in_memory() -> list[str]:
-        api = FakeApi()
-
-        async def perform(intent: Intent) -> Reply:
-            return api.perform(intent)
-
-        return await story(perform)
-
-    assert asyncio.run(in_memory()) == asyncio.run(on_the_cluster())
+    return play
 
 
-@pytest.mark.usefixtures("namespace")
-def test_a_deleted_alias_is_not_created_again_by_a_fenced_put() -> None:
-    """A PUT of a Service with an old resourceVersion creates it when it is gone, unless the uid is
-    sent along: the reason why every fenced write bears both."""
+def living(number: int) -> Play:
+    async def play(world: World) -> Teller:
+        life = Life(SEED, number)
+        teller = Teller(world, life.names)
+        await life.play(teller)
+        return teller
+
+    return play
+
+
+def telling(story: stories.Story) -> Play:
+    async def play(world: World) -> Teller:
+        teller = Teller(world, stories.STORIES[story])
+        await story(teller)
+        return teller
+
+    return play
+
+
+def test_every_intent_in_every_state() -> None:
+    plays = [(str(case), playing(case)) for case in matrix.cases("m")]
+    assert differences(plays) == []
+
+
+def test_version_zero_is_no_precondition() -> None:
+    blind = [case for case in matrix.cases("z") if case.act in matrix.BLIND]
+    assert differences([(str(case), playing(case)) for case in blind], zero=True) == []
+
+
+def test_random_lives() -> None:
+    assert differences([(f"life {n}", living(n)) for n in range(LIVES)]) == []
+
+
+def test_stories() -> None:
+    assert differences([(story.__name__, telling(story)) for story in stories.STORIES]) == []
+
+
+@pytest.mark.parametrize("rivals", stories.ONE_WINS + stories.ALL_WIN)
+def test_rivals_at_once(rivals: stories.Rivals) -> None:
+    async def for_real() -> dict[str, int]:
+        async with on_the_cluster() as cluster:
+            return await stories.race(cluster, rivals)
+
+    told = asyncio.run(stories.race(InMemory(), rivals))
+    assert asyncio.run(for_real()) == told
+    winners = 1 if rivals in stories.ONE_WINS else stories.RIVALS
+    assert told.get("Written", told.get("Deleted")) == winners
+
+
+def test_a_watch_delivers_every_change_in_order() -> None:
+    numbers = range(LIVES, LIVES + 10)
+
+    async def happen(world: World) -> None:
+        for number in numbers:
+            await living(number)(world)
+
+    async def for_real() -> list[list[str]]:
+        async with on_the_cluster() as cluster:
+            names = frozenset(name for n in numbers for name in Life(SEED, n).names)
+            return await as_watched(cluster, happen, names)
+
+    assert asyncio.run(for_real()) == asyncio.run(as_changed(happen))
+
+
+def test_an_old_version_without_the_uid_brings_a_deleted_service_back() -> None:
+    """Why every fenced write bears both."""
 
     async def attempt() -> list[str]:
-        async with connect("holdfast-conformance") as api:
-            perform = Performer(api, SPACE, "us-east-1")
-            made = await perform(Create(Alias("dynamodb", "dynamodb-p1", 1)))
+        async with on_the_cluster() as cluster:
+            alias = Alias("undead", "undead-p1", 1)
+            made = await cluster(Create(alias))
             assert isinstance(made, Written)
-            assert isinstance(made.obj, Alias)
-            path = f"/api/v1/namespaces/{SPACE}/services/dynamodb"
-            raw = (await api.get(path)).body
-            assert (await api.delete(path)).ok
-            fenced = await perform(Replace(made.obj))
+            path = f"{path_of(Alias, SPACE)}/undead"
+            raw = (await cluster.api.get(path)).body
+            await cluster(Delete(Alias, "undead"))
+            known = made.obj
+            fenced = await cluster(Replace(known))
             del raw["metadata"]["uid"]
-            unfenced = await api.call("PUT", path, raw)
+            unfenced = await cluster.api.call("PUT", path, raw)
             return [type(fenced).__name__, str(unfenced.status)]
 
     assert asyncio.run(attempt()) == ["Conflict", "201"]
+
+
+def test_a_missed_test_is_told_by_empty_details_alone() -> None:
+    """422 with reason Invalid is also what a schema says; it says more."""
+
+    async def attempt() -> list[tuple[int, str, object]]:
+        async with on_the_cluster() as cluster:
+            await cluster(Create(Alias("tested", "tested-p1", 1)))
+            path = f"{path_of(Alias, SPACE)}/tested"
+            lock = "/metadata/annotations/holdfast.dev~1lock"
+            missed = [{"op": "test", "path": lock, "value": "somebody"}]
+            passed = [{"op": "test", "path": lock, "value": ""}]
+            nowhere = [{"op": "add", "path": "/metadata/nowhere/x", "value": ""}]
+            no_name = [{"op": "replace", "path": "/spec/externalName", "value": "_"}]
+            answers = [
+                await cluster.api.json_patch(path, missed),
+                await cluster.api.json_patch(path, passed + nowhere),
+                await cluster.api.json_patch(path, passed + no_name),
+            ]
+            return [(a.status, a.body["reason"], a.body.get("details")) for a in answers]
+
+    missed, nowhere, refused = asyncio.run(attempt())
+    assert missed == nowhere == (422, "Invalid", {})
+    assert refused[:2] == (422, "Invalid")
+    assert "causes" in str(refused[2])

@@ -32,7 +32,7 @@ variants = st.integers(0, 2)
 locks = st.sampled_from(("", "a 1.000"))
 texts = st.sampled_from((None, "a-p1", "a-p2"))
 times = st.sampled_from((0.0, 7.0))
-losses = st.sampled_from((None, None, None, Lost.REQUEST, Lost.REPLY))
+losses = st.sampled_from((None,) * 6 + (Lost.REPLY,) * 2 + (Lost.REQUEST,))
 kinds = st.sampled_from((*KINDS, Tree, Slice))
 which = st.integers(0, 1)
 zones = st.sampled_from(("us-east-1b/y", "us-east-1a/x"))
@@ -96,11 +96,13 @@ class Lives(RuleBasedStateMachine):
             assert reply.reason == "FieldValueInvalid"
         return reply
 
-    @initialize(numbers=st.lists(which), plans=st.lists(which))
-    def begin(self, numbers: list[int], plans: list[int]) -> None:
-        for number in numbers:
+    @initialize(numbers=st.sets(which), plans=st.sets(which))
+    def begin(self, numbers: set[int], plans: set[int]) -> None:
+        for number in sorted(numbers):
             self.enact(number, number)
-        for number in plans:
+            for kind in (Alias, Lease, Ticket):
+                self.do(Create(self.thing(kind, number, 0)), 0.0, None)
+        for number in sorted(plans):
             self.do(Create(self.thing(Plan, number, 0)), 0.0, None)
 
     @rule(number=which, variant=variants)
@@ -186,11 +188,22 @@ class Lives(RuleBasedStateMachine):
     def delete(
         self, kind: type[Any], number: int, uid: int, version: int, given: int, lost: Lost | None
     ) -> None:
-        """`given`: without preconditions, with the uid, with the version, with both."""
+        """`given`: under nothing, under the uid, under the version, under both."""
         name = self.thing(kind, number, 0).name
         fence = (self.aged(kind, name, uid)[0], self.aged(kind, name, version)[1])
         conditions = (fence[0] if given & 1 else "", fence[1] if given & 2 else "")
         self.do(Delete(kind, name, *conditions), 0.0, lost)
+
+    @rule(number=which, age=ages, lost=losses)
+    def condemn(self, number: int, age: int, lost: Lost | None) -> None:
+        """What a cleaner does to a tree that it has listed."""
+        tree = f"a-p{number}"
+        self.do(Delete(Tree, tree, *self.aged(Tree, tree, age)), 0.0, lost)
+
+    @rule(number=which, variant=variants, age=st.integers(1, 2), lost=losses)
+    def orphan(self, number: int, variant: int, age: int, lost: Lost | None) -> None:
+        """A slice for a tree that was."""
+        self.do(Create(self.thing(Slice, number, variant, age)), 0.0, lost)
 
     @rule(kind=kinds, number=which, now=times, lost=losses)
     def get(self, kind: type[Any], number: int, now: float, lost: Lost | None) -> None:
@@ -244,5 +257,5 @@ class Lives(RuleBasedStateMachine):
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=150, stateful_step_count=50, deadline=None, derandomize=True
+    max_examples=200, stateful_step_count=50, deadline=None, derandomize=True
 )
