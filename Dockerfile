@@ -15,6 +15,7 @@ RUN /opt/dependencies/bin/pip install --no-cache-dir --disable-pip-version-check
 COPY README.md LICENSE ./
 COPY operator/src operator/src
 COPY scenarios scenarios
+COPY crds crds
 RUN /opt/dependencies/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --target /opt/holdfast .
 
 FROM ${BASE}
