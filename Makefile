@@ -74,6 +74,11 @@ picture: $(READY) ## Draw out/dns-race.json as docs/dns-race.svg and out/dns-rac
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[pictures]' --no-build-isolation
 	@$(BIN)/python -m e2e.draw_race out/dns-race.json docs/dns-race.svg out/dns-race.png
 
+.PHONY: ablate
+ablate: $(READY) ## Every combination of guards, every interleaving (out/ablation.json, docs/guards.svg)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[pictures]' --no-build-isolation
+	@$(BIN)/holdfast ablate dns-race --json out/ablation.json --traces out/traces --picture docs/guards.svg --picture out/guards.png
+
 .PHONY: uninstall
 uninstall: ## Scenarios, then the chart
 	@$(WITH_CLUSTER) kubectl delete scenarios --all --ignore-not-found --wait

@@ -96,7 +96,12 @@ def test_as_aws_ran_it_the_alias_names_nothing_although_plans_kept_coming(race: 
     assert {"NonEmpty", "NoLiveDelete", "Monotone", "Converges"} == set(arm["invariantsBroken"])
     assert arm["dns"]["recoveredBy"] == "nobody"
     assert arm["dns"]["staleWritesApplied"] == 1
-    assert arm["guardsMissing"] == ["dns.fence=Generation", "dns.rollback=Decoupled"]
+    assert arm["guardsMissing"] == [
+        "dns.cleanup=PinLive",
+        "dns.fence=CheckInLock",
+        "dns.fence=Generation",
+        "dns.rollback=Decoupled",
+    ]
 
 
 def test_as_aws_ran_it_customers_got_empty_answers_to_the_end(race: Race) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from holdfast import __version__
-from holdfast.cli import check, people, processes, simulate
+from holdfast.cli import ablate, check, people, processes, simulate
 
 EXIT_ERROR = 2
 
@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     people.add_commands(commands)
     check.add_command(commands)
+    ablate.add_command(commands)
     simulate.add_command(commands)
     processes.add_commands(commands)
     return root
