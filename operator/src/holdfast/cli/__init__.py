@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from holdfast import __version__
-from holdfast.cli import ablate, check, people, processes, simulate
+from holdfast.cli import ablate, check, people, processes, simulate, sweep
 
 EXIT_ERROR = 2
 
@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_command(commands)
     ablate.add_command(commands)
     simulate.add_command(commands)
+    sweep.add_command(commands)
     processes.add_commands(commands)
     return root
 

@@ -71,7 +71,9 @@ class Rows:
 
     def find(self, worlds: Ints, memories: Ints) -> Ints:
         """The row of every lane."""
-        rows: Ints = self._at.of[worlds, memories]
+        at = worlds * self._at.of.shape[1]
+        at += memories
+        rows: Ints = self._at.of.ravel().take(at)
         if rows.min() < 0:
             for lane in np.flatnonzero(rows < 0):
                 world, memory = int(worlds[lane]), int(memories[lane])
@@ -125,7 +127,7 @@ class Rows:
             | DEFERRED * (row.ended == "deferred")
             | REFUSED * (row.ended == "refused")
             | DONE * (row.ended == "done")
-            | RENAME * bool(row.changed or row.lock_lost or row.deleted)
+            | RENAME * bool((row.changed and self.tables.fenced) or row.lock_lost or row.deleted)
             | TAKEN * row.lock_taken
             | FREED * (bool(row.lock_lost) and not row.lock_taken)
             | PATIENCE * bool(row.patience)
@@ -260,8 +262,11 @@ class Looker:
 
 @dataclass(slots=True)
 class Lanes:
-    """The state of every lane; arrays of lanes, or of lanes × actors with the planner last."""
+    """The state of every lane: arrays of lanes, or of lanes × actors with the planner last; `due`
+    the other way round, for it is looked through at every turn."""
 
+    number: Ints
+    base: Ints
     seed: Ints
     world: Ints
     memory: Ints
@@ -274,9 +279,24 @@ class Lanes:
     stale: Ints
     live: Ints
 
+    def first(self) -> tuple[Ints, Floats]:
+        """Who acts next in every lane, and when; of two at once, the one with the lower number."""
+        t = self.due[0].copy()
+        actor = np.zeros(len(t), np.int64)
+        for i in range(1, len(self.due)):
+            due = self.due[i]
+            np.putmask(actor, due < t, i)
+            np.minimum(t, due, out=t)
+        return actor, t
+
     def keep(self, lanes: Ints) -> None:
+        due = np.ascontiguousarray(self.due[:, lanes])
         for name in self.__slots__:
-            setattr(self, name, getattr(self, name)[lanes])
+            if name != "due":
+                setattr(self, name, getattr(self, name)[lanes])
+        self.due = due
+        self.number = np.arange(len(lanes), dtype=np.int64)
+        self.base = self.number * len(due)
 
 
 class Columns:
@@ -300,11 +320,14 @@ class Columns:
         self._rows.find(np.zeros(1, np.int64), np.zeros(1, np.int64))
         for memory in start:
             self._rows._known(memory - 1)
+        number = np.arange(lanes, dtype=np.int64)
         self._lanes = Lanes(
+            number=number,
+            base=number * (rivals + 1),
             seed=np.array(seeds, np.int64),
             world=np.full(lanes, self._rows.tables.nothing, np.int64),
             memory=np.tile(np.array([*start, PLANNER], np.int64), (lanes, 1)),
-            due=np.tile(np.array([NEVER] * rivals + [0.0]), (lanes, 1)),
+            due=np.repeat(np.array([[NEVER]] * rivals + [[0.0]]), lanes, axis=1),
             since=np.zeros((lanes, rivals + 1)),
             before=np.zeros((lanes, rivals + 1)),
             stall=np.full((lanes, rivals + 1), NEVER),
@@ -317,9 +340,8 @@ class Columns:
         self._gaps = Looker(stalls.gaps) if stalls else None
         self._lengths = Looker(stalls.lengths) if stalls else None
         if self._gaps:
-            every = np.arange(lanes, dtype=np.int64)
             for rival in range(rivals):
-                self._lanes.stall[:, rival] = self._gaps.look(self._chance.some(every))
+                self._lanes.stall[:, rival] = self._gaps.look(self._chance.some(number))
         self._found: dict[int, Exposure] = {}
         self._turns = 0
 
@@ -334,9 +356,8 @@ class Columns:
         """One event in every lane."""
         lanes, rows, chance = self._lanes, self._rows, self._chance
         chance.refresh()
-        actor = lanes.due.argmin(axis=1)
-        at = actor + np.arange(len(actor)) * (self._rivals + 1)
-        t = lanes.due.ravel().take(at)
+        actor, t = lanes.first()
+        at = lanes.base + actor
         if t.max() > self._seconds:
             over = t > self._seconds
             self._end(np.flatnonzero(over), t, struck=False)
@@ -365,7 +386,7 @@ class Columns:
         waiting = busy[flags[busy] & WAIT > 0]
         due[waiting] = NEVER
         lanes.since.ravel()[at[waiting]] = on[waiting]
-        lanes.due.ravel()[at] = due
+        lanes.due.ravel()[lanes.number + actor * len(t)] = due
         if self._locks:
             lanes.before.ravel()[at] = t
         struck = busy[flags[busy] & EMPTY > 0]
@@ -416,9 +437,9 @@ class Columns:
         lanes = self._lanes
         lanes.memory[some] = self._rows.older(lanes.memory[some])
         for rival in range(self._rivals):
-            woken = some[lanes.due[some, rival] == NEVER]
+            woken = some[lanes.due[rival, some] == NEVER]
             heard = t[woken] + self._watch.look(self._chance.some(woken))
-            lanes.due[woken, rival] = np.maximum(heard, lanes.since[woken, rival])
+            lanes.due[rival, woken] = np.maximum(heard, lanes.since[woken, rival])
 
     def _stall(self, at: Ints, on: Floats, flags: Ints) -> None:
         """`on` moves to the first moment at which the actor runs."""

@@ -77,7 +77,7 @@ class Tables:
         assert can_tabulate(guards, len(region.endpoints)), guards
         self.rivals = rivals
         self._rules = Rules(guards, region.retention, relative.LOCK_SECONDS)
-        self._fenced = guards.fence in _FENCED
+        self.fenced = guards.fence in _FENCED
         self._plan = Plan(NEWEST, content(region))
         self._worlds: dict[frozenset[Stored], int] = {}
         self._memories: dict[Memory, int] = {}
@@ -127,7 +127,7 @@ class Tables:
         api = FakeApi(before, version=1)
         reply = api.perform(intent, relative.TAKEN_LATE if late else 0.0)
         after = {key_of(o): o for o in map(relative.canonical, api.objects.values())}
-        moved, outcome = self._settle(self.memories[memory], relative.heard(reply, self._fenced))
+        moved, outcome = self._settle(self.memories[memory], relative.heard(reply, self.fenced))
         number = self._memory(moved)
         effects: dict[str, Any] = {}
         if api.changes:
