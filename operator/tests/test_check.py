@@ -24,7 +24,7 @@ PINNED = {
     (Fence.NONE, Cleanup.BY_AGE): (3321, 88, 6889, 46, 20),
     (Fence.CHECK_ONCE, Cleanup.BY_AGE): (9006, 174, 18833, 60, 24),
     (Fence.CHECK_EACH, Cleanup.BY_AGE): (10639, 174, 22399, 65, 26),
-    (Fence.LEADER_ONLY, Cleanup.BY_AGE): (7666, 156, 16663, 45, None),
+    (Fence.LEADER_ONLY, Cleanup.BY_AGE): (35300, 344, 71251, 81, 27),
     (Fence.RESOURCE_VERSION, Cleanup.BY_AGE): (3890, 86, 8094, 55, 22),
     (Fence.CHECK_IN_LOCK, Cleanup.BY_AGE): (8030, 144, 17059, 47, None),
     (Fence.GENERATION, Cleanup.BY_AGE): (3283, 76, 6982, 44, None),
@@ -68,9 +68,15 @@ def test_coupled_gets_stuck_and_decoupled_heals() -> None:
     assert decoupled.stuck == 0
 
 
-def test_leadership_is_no_fence_after_one_election() -> None:
-    assert "NonEmpty" not in check(aws(Fence.LEADER_ONLY), SMALL).broken
-    assert "NonEmpty" in check(aws(Fence.LEADER_ONLY), ONE_EXPIRY).broken
+def test_leadership_is_no_fence() -> None:
+    """Nobody stands still even: A's old plan waits for leadership, B leads, is done, and lets its
+    Lease run out; A is elected, asks, and writes, with a clear conscience, to a deleted tree."""
+    checked = check(aws(Fence.LEADER_ONLY), SMALL)
+    calls = [(r.actor, r.call) for r in checked.traces["NonEmpty"]]
+    assert ("us-east-1b", "DELETE tree dynamodb-p1") in calls
+    assert calls[-1] == ("us-east-1a", "PUT alias dynamodb → dynamodb-p1, unconditionally")
+    assert "NoLiveDelete" not in checked.broken
+    assert "NoLiveDelete" in check(aws(Fence.LEADER_ONLY), ONE_EXPIRY).broken
 
 
 def test_three_enactors_lose_too() -> None:
