@@ -83,6 +83,8 @@ class Explorer:
         self._mortal = model.budgets.crashes > 0
         self._from = 0
         self.alarms: list[tuple[str, int, int]] = []
+        self.seen: dict[int, int] = {}
+        self.broken: dict[str, tuple[int, int]] = {}
         self.start = self._start()
 
     def _start(self) -> int:
@@ -117,6 +119,7 @@ class Explorer:
         broken: dict[str, tuple[int, int]] = {}
         for name in self.worlds.broken[self.worlds.start]:
             broken[name] = (self.start, self.start)
+        self.seen, self.broken = seen, broken
         successors, alarms = self.successors, self.alarms
         limit = max_states or 1 << 62
         while frontier and not halted:
@@ -295,6 +298,8 @@ class Explorer:
             table = self.locals[actor]
             if left >> BUDGET_BITS * CRASHES & _BUDGET_MASK:
                 fresh = table.crashed(local)
+                if fresh > _LOCAL_MASK:
+                    raise TooLarge(f"more than {_LOCAL_MASK} local states")
                 if fresh != local:
                     t = state + (fresh - local << shift) - self._cost(CRASHES)
                     yield actor, "crashes and starts again", t

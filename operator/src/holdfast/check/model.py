@@ -12,6 +12,9 @@ from holdfast.fake import Key
 Objects: TypeAlias = Mapping[Key, Stored]
 """Everything that the API server holds, by kind and name."""
 
+Flow: TypeAlias = Generator[Intent, Reply, Any]
+"""A process: it asks for one thing after another, and is given each reply."""
+
 DONE = object()
 """What an actor remembers when it has nothing more to do."""
 
@@ -39,7 +42,7 @@ class Actor:
     """
 
     name: str
-    flow: Callable[[str, Any], Generator[Intent, Reply, Any]]
+    flow: Callable[[str, Any], Flow]
     start: Any = None
     then: Callable[[Any], Any] = _finished
 

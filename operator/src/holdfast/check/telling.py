@@ -1,8 +1,8 @@
 """Intents and replies in few words, as a table of a trace says them."""
 
-from dataclasses import is_dataclass
 from typing import Any
 
+from holdfast.check.describing import brief
 from holdfast.core.intents import (
     Create,
     Delete,
@@ -18,7 +18,7 @@ from holdfast.core.intents import (
     Unpin,
 )
 from holdfast.core.lock import parse_lock
-from holdfast.core.objects import Alias, Plan, Slice
+from holdfast.core.objects import Alias, Object, Plan, Slice
 from holdfast.core.replies import (
     Absent,
     Conflict,
@@ -29,6 +29,7 @@ from holdfast.core.replies import (
     Picked,
     Proven,
     Read,
+    Rejected,
     Reply,
     TimedOut,
     Unproven,
@@ -96,6 +97,8 @@ def answer(reply: Reply) -> str:  # noqa: C901 - a table
             return "not its addresses"
         case TimedOut():
             return "no answer"
+        case Rejected(reason):
+            return f"refused: {reason}"
         case _:
             return type(reply).__name__
 
@@ -107,7 +110,8 @@ def _named(obj: Any) -> str:
         case Plan(generation):
             return f"plan {generation}"
         case _:
-            return f"{type(obj).__name__.lower()} {obj.name}"
+            name = obj.name if isinstance(obj, Object) else brief(obj)
+            return f"{type(obj).__name__.lower()} {name}"
 
 
 def _target(obj: Any) -> str:
@@ -121,7 +125,7 @@ def _seen(obj: Any) -> str:
             return f"→ {target}" + (f", locked by {lock.holder}" if lock else "")
         case Plan(generation):
             return f"plan {generation}"
-        case _ if is_dataclass(obj):
-            return str(getattr(obj, "name", obj))
+        case _ if isinstance(obj, Object):
+            return obj.name
         case _:
-            return str(obj)
+            return brief(obj)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from holdfast.check.explorer import Exploration, Explorer, Move
 from holdfast.check.model import Objects
 from holdfast.check.telling import answer, call
+from holdfast.core.intents import List, Pick
+from holdfast.core.replies import Passed
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One move. `live` and `trees` are of the world after it, in the words of `describe`."""
+    """One move. `world` is the world after it, in the words of `describe`."""
 
     number: int
     step: str
@@ -57,6 +59,12 @@ def _row(
     reached = explorer.locals[move.who].reached[explorer.local_of(state, move.who)]
     asked = call(move.intent) if move.intent else ""
     got = answer(move.effect.reply) if move.effect else move.label
+    if explorer.locals[move.who].all[explorer.local_of(state, move.who)].cache is not None:
+        # Whoever lags has his lists from his cache, or the cache catches up; the rest is as ever.
+        if move.effect and isinstance(move.effect.reply, Passed):
+            asked, got = "", "its cache catches up"
+        elif move.effect and isinstance(move.intent, List | Pick):
+            got += ", says its lagging cache"
     if move.label.startswith(("crashes", "its cache")):
         asked, got = "", move.label
     name = explorer.model.actors[move.who].name

@@ -39,6 +39,7 @@ class Worlds:
         self._model = model
         self._numbers: dict[tuple[frozenset[int], int], int] = {}
         self._objects: dict[Stored, int] = {}
+        self._bearers: dict[str, set[int]] = {}
         self._keys: dict[Key, int] = {}
         self._effects: dict[tuple[int, Intent, Lost | None], Effect | None] = {}
         self.all: list[World] = []
@@ -48,6 +49,11 @@ class Worlds:
         start = [self._canonical(obj) for obj in model.objects.values()]
         objects = {(type(obj), obj.name): obj for obj in start}
         self.start = self.intern(objects, frozenset(map(self._part, start)), 0)
+
+    @property
+    def keys(self) -> dict[int, Key]:
+        """Which object each symbol's number stands for."""
+        return {number: key for key, number in self._keys.items()}
 
     @property
     def distinct(self) -> int:
@@ -101,12 +107,36 @@ class Worlds:
                 objects[change.key] = canonical
                 parts.add(self._part(canonical))
         objects = {(k, o.name): o for (k, _), o in objects.items()}
+        reply = self._canonical_reply(reply)
+        if any(not parts.isdisjoint(self._bearers.get(old, ())) for old, _ in stale):
+            reply = self._rename_bearers(objects, parts, dict(stale), reply)
         met = len(self.all)
         after = self.intern(objects, frozenset(parts), here.epoch)
         broken = tuple(self._model.broken_step(here.objects, objects))
         if after == met:
             broken += self.broken[after]
-        return Effect(after, self._canonical_reply(reply), self._change(tuple(stale)), broken)
+        return Effect(after, reply, self._change(tuple(stale)), broken)
+
+    def _rename_bearers(
+        self, objects: dict[Key, Stored], parts: set[int], names: dict[str, str], reply: Reply
+    ) -> Reply:
+        """What other objects say of a uid or version, as owners' do, becomes stale with it. Renames
+        in place; returns the reply renamed. ValueError if the name of an object would change."""
+        for key, obj in objects.items():
+            renamed = renaming.rename_within(obj, names)
+            if renamed.name != obj.name:
+                raise ValueError(
+                    f"{type(obj).__name__} {obj.name} bears in its name the uid or version of an "
+                    "object that has changed or is gone, which the explorer cannot follow: put a "
+                    "number of the model's own into the name"
+                )
+            if renamed != obj:
+                parts.discard(self._objects[obj])
+                objects[key] = renamed
+                parts.add(self._part(renamed))
+        if isinstance(reply, Written):
+            return replace(reply, obj=renaming.rename_within(reply.obj, names))
+        return reply
 
     def _change(self, stale: tuple[tuple[str, str], ...]) -> int:
         number = self._changes.get(stale)
@@ -127,7 +157,12 @@ class Worlds:
         return names
 
     def _part(self, obj: Stored) -> int:
-        return self._objects.setdefault(obj, len(self._objects))
+        number = self._objects.get(obj)
+        if number is None:
+            number = self._objects[obj] = len(self._objects)
+            for symbol in renaming.borne(obj):
+                self._bearers.setdefault(symbol, set()).add(number)
+        return number
 
     def _versioned(self, kind: type[Any]) -> bool:
         return self._model.versioned is None or kind in self._model.versioned
