@@ -80,7 +80,7 @@ class Explorer:
         self._around: dict[int, tuple[tuple[int, int], ...]] = {}
         self._renames: list[dict[int, int]] = [{} for _ in model.actors]
         self._held: dict[int, tuple[str, ...]] = {}
-        self._mortal = model.budgets.crashes > 0
+        self._mortal = model.budgets.crashes > 0 or model.leases
         self._from = 0
         self.alarms: list[tuple[str, int, int]] = []
         self.seen: dict[int, int] = {}
@@ -316,12 +316,21 @@ class Explorer:
         if held:
             cost = self._cost(EXPIRIES)
             if not left >> BUDGET_BITS * EXPIRIES & _BUDGET_MASK:
-                alive = {t.identity(self.local_of(state, i)) for i, t in enumerate(self.locals)}
-                if alive.issuperset(held):
+                if self._keepers(state, world).issuperset(held):
                     return
                 cost = 0
             later = self.worlds.later(world)
             yield None, "time passes the lock", state + (later - world << self.world_shift) - cost
+
+    def _keepers(self, state: int, world: int) -> set[str]:
+        """Who keeps what it holds, unless the budget lets time pass: the living. Where leases are
+        held, an idle holder does not: it does not renew, and time is no fault then."""
+        keepers = set()
+        for actor, table in enumerate(self.locals):
+            local = self.local_of(state, actor)
+            if not self.model.leases or any(True for _ in self._own(actor, world, local)):
+                keepers.add(table.identity(local))
+        return keepers
 
     def _cost(self, budget: int) -> int:
         return 1 << self.budget_shift + BUDGET_BITS * budget

@@ -70,7 +70,8 @@ class Model:
     `symmetric`: the actors are alike and no name of theirs reaches the world: they share one flow,
     and states that differ only in who is who are one.
     `holders(objects, now)`: the identities whose lock still holds; `epoch_seconds` is longer than
-    any lock. `project` leaves out of an object what no decision reads, such as who wrote it.
+    any lock. `leases`: what is held must be renewed, so an idle holder's may expire at any time, as
+    a dead one's may. `project` leaves out of an object what no decision reads, such as who wrote it.
     """
 
     actors: tuple[Actor, ...]
@@ -83,5 +84,6 @@ class Model:
     versioned: frozenset[type[Any]] | None = None
     symmetric: bool = False
     holders: Callable[[Objects, float], Iterable[str]] = _nothing
+    leases: bool = False
     epoch_seconds: float = 11.0
     project: Callable[[Stored], Stored] = _unchanged
