@@ -35,12 +35,16 @@ lint: $(READY) ## ruff, mypy strict, and the layers of the architecture
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy --strict -p e2e
+	@$(BIN)/mypy --strict -p e2e -p bench -p oracle
 	@$(BIN)/lint-imports
 
 .PHONY: unit
 unit: $(READY) ## Tests that need no cluster
 	@$(BIN)/pytest -q -m "not cluster"
+
+.PHONY: oracle
+oracle: $(READY) ## The protocol once more in TLA+: TLC and the explorer must find the same (minutes)
+	@$(BIN)/python -m oracle
 
 .PHONY: cluster
 cluster: ## A three-zone kind cluster; seconds if it is there, minutes the first time
