@@ -1,4 +1,4 @@
-"""The checker pinned: how many states, worlds and calls, and what each reduction leaves as it is."""
+"""The checker pinned: states, worlds and calls; what each reduction leaves as it is."""
 
 import pytest
 
