@@ -70,8 +70,16 @@ bench-dns: install ## Figures of the DNS loops, as ratios within one run (out/be
 bench-check: $(READY) ## Figures of the checker, beside TLC in the same run (out/bench-check.json)
 	@$(BIN)/python -m bench.check --json out/bench-check.json
 
+.PHONY: bench-sim
+bench-sim: $(READY) ## Figures of the simulator, beside SimPy in the same run (out/bench-sim.json)
+	@$(BIN)/python -m bench.sim --json out/bench-sim.json
+
+.PHONY: compare-sim
+compare-sim: install ## dns-race five times on the cluster and five times simulated (out/compare-sim.json)
+	@$(WITH_CLUSTER) $(BIN)/python -m e2e.compare_sim --json out/compare-sim.json
+
 .PHONY: bench
-bench: bench-dns bench-check ## All benchmarks
+bench: bench-dns bench-check bench-sim ## All benchmarks
 
 .PHONY: picture
 picture: $(READY) ## Draw out/dns-race.json as docs/dns-race.svg and out/dns-race.png

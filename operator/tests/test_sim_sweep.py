@@ -54,7 +54,7 @@ def test_columns_are_the_plain_engine_bit_for_bit(fence: str, cleanup: str, roll
     for seed in seeds:
         trace: Trace = []
         assert race(setting, seed, 40.0, trace) == found[seed]
-        assert columns.lane_trace(steps, engine._rows, seed) == trace
+        assert columns.lane_trace(steps, engine.rows, seed) == trace
 
 
 def test_a_lane_runs_the_same_in_any_company() -> None:
@@ -111,7 +111,7 @@ def test_tables_stay_small_in_long_runs() -> None:
     setting = Setting(region(rate=60, retention=2))
     engine = columns.Columns(setting, range(16), 300.0)
     engine.run()
-    tables: Tables = engine._rows.tables
+    tables: Tables = engine.rows.tables
     assert len(tables.worlds) < 200
     assert len(tables.memories) < 2000
 

@@ -14,7 +14,7 @@ from holdfast.sim.poisson import probability, rate
 from holdfast.sim.tables import Tables, can_tabulate
 
 if TYPE_CHECKING:
-    from holdfast.sim.columns import Rows
+    from holdfast.sim.rows import Rows
 
 LANES_MAX = 2048
 """Seeds of one task: more fit no cache, fewer do not pay."""
@@ -61,7 +61,7 @@ _KNOWN: dict[tuple[Any, ...], "Rows"] = {}
 
 
 def _rows(region: Region) -> "Rows":
-    from holdfast.sim.columns import Rows
+    from holdfast.sim.rows import Rows
 
     key = (region.guards, region.retention, region.zones, region.endpoints)
     if key not in _KNOWN:

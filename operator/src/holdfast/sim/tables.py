@@ -14,7 +14,7 @@ from holdfast.core.enactor import enact
 from holdfast.core.guards import Cleanup, DnsGuards, Fence
 from holdfast.core.intents import Get, Intent, List, Pick, Prove, Reach
 from holdfast.core.invariants import World, empty_aliases, goes_back, live_delete
-from holdfast.core.objects import Alias, EndpointPlan, Plan, Stored, Tree
+from holdfast.core.objects import Alias, Plan, Stored, Tree
 from holdfast.core.places import AtPick, Place
 from holdfast.core.region import Region
 from holdfast.core.replies import Passed, Reply, Unproven
@@ -81,44 +81,53 @@ class Tables:
         self._plan = Plan(NEWEST, content(region))
         self._worlds: dict[frozenset[Stored], int] = {}
         self._memories: dict[Memory, int] = {}
-        self._renamed: dict[tuple[int, str, str], int] = {}
+        self._names: dict[tuple[int, str, str], int] = {}
+        self._appended: dict[int, int] = {}
+        self._older: dict[int, int] = {}
         self.worlds: list[dict[Key, Stored]] = []
         self.memories: list[Memory] = []
         self.intents: list[Intent] = []
-        self.texts: list[str] = []
-        """Of each memory, for what it mentions."""
         self.nothing = self._world({})
         self.start = [
             self._memory(self._settle(Memory(i, AtPick(NEWEST - 1)), None)[0])
             for i in range(len(rivals))
         ]
 
-    @property
-    def content(self) -> tuple[EndpointPlan, ...]:
-        return self._plan.endpoints
-
-    def lock_of(self, world: int) -> str:
-        alias = _alias(self.worlds[world])
-        return alias.lock if alias else ""
-
     def appended(self, world: int) -> int:
         """The world after another plan: all else is one older."""
-        older = (relative.shifted(o, -1) for k, o in self.worlds[world].items() if k[0] is not Plan)
-        objects = {key_of(o): o for o in older}
-        return self._world({**objects, key_of(self._plan): self._plan})
+        found = self._appended.get(world)
+        if found is None:
+            kept = (o for k, o in self.worlds[world].items() if k[0] is not Plan)
+            objects = {key_of(o): o for o in (relative.shifted(o, -1) for o in kept)}
+            found = self._world({**objects, key_of(self._plan): self._plan})
+            self._appended[world] = found
+        return found
 
     def older(self, memory: int) -> int:
         """The memory after another plan."""
-        former = self.memories[memory]
-        return self._memory(relative.shifted(former, -1))
+        found = self._older.get(memory)
+        if found is None:
+            found = self._memory(relative.shifted(self.memories[memory], -1))
+            self._older[memory] = found
+        return found
 
-    def renamed(self, memory: int, former: str, now: str) -> int:
-        """The memory after what it mentions has become a former one."""
+    def told(self, memory: int, row: Row) -> int:
+        """Another's memory after a row: what it mentions may have become a former one."""
+        if row.changed and self.fenced:
+            memory = self._renamed(memory, relative.VERSION, relative.FORMER_VERSION)
+        if row.lock_lost:
+            memory = self._renamed(memory, row.lock_lost, relative.former_lock(row.lock_lost))
+        if row.deleted:
+            uid, former = relative.uid_of(row.deleted), relative.former_uid(row.deleted)
+            memory = self._renamed(memory, uid, former)
+        return memory
+
+    def _renamed(self, memory: int, former: str, now: str) -> int:
         key = (memory, former, now)
-        found = self._renamed.get(key)
+        found = self._names.get(key)
         if found is None:
             changed = relative.replaced(self.memories[memory], former, now)
-            found = self._renamed[key] = self._memory(changed)
+            found = self._names[key] = self._memory(changed)
         return found
 
     def row(self, world: int, memory: int, late: bool) -> Row:
@@ -193,7 +202,6 @@ class Tables:
             number = self._memories[memory] = len(self.memories)
             self.memories.append(memory)
             self.intents.append(self._ahead(memory))
-            self.texts.append(repr((memory.place, memory.replies)))
         return number
 
     def _settle(self, memory: Memory, reply: Reply | None) -> tuple[Memory, Round | None]:
