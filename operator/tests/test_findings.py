@@ -12,6 +12,7 @@ from holdfast.check import (
     Budgets,
     Create,
     Delete,
+    Explorer,
     Flow,
     Get,
     List,
@@ -29,6 +30,7 @@ from holdfast.check import (
     remember,
     stored,
 )
+from holdfast.check.trace import trace
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,16 @@ def test_what_grows_is_stopped_before_the_memory_is_full(actor: Actor, message: 
         explore(Model(actors=(actor,)))
 
 
+@pytest.mark.parametrize("budgets", [Budgets(), Budgets(crashes=15)], ids=["rounds", "crashes"])
+def test_more_local_states_than_there_are_numbers(
+    budgets: Budgets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.check.explorer._LOCAL_MASK", 7)
+    model = Model(actors=(Actor("endless", endless, 0, remember),), budgets=budgets)
+    with pytest.raises(TooLarge, match="more than 7 local states"):
+        explore(model)
+
+
 def test_a_world_in_words_of_ones_own() -> None:
     findings = explore(counting(False), describe=lambda objects: {"sum": str(value(objects))})
     assert findings.columns == ("sum",)
@@ -314,21 +326,31 @@ def test_a_named_tuple_stays_one_when_what_it_holds_gets_stale() -> None:
     assert explore(model).exhaustive
 
 
-def test_a_cache_that_lags_is_told() -> None:
+def test_a_cache_that_lags_is_told_and_that_it_catches_up() -> None:
     def flow(_identity: str, _memory: None) -> Flow:
-        yield List(Counter)
         yield List(Counter)
 
     model = Model(
         actors=(Actor("reader", flow), Actor("ann", add(True))),
         objects=stored(Counter("hits")),
         budgets=Budgets(stale_reads=1),
-        goal=lambda _: False,
     )
-    findings = explore(model)
-    assert findings.trace("goal") == ()
-    late = replace(model, goal=None, broken=invariants(Zero=lambda o: value(o) == 0))
-    assert explore(late).trace("Zero")[-1].world == ("hits (value=1)",)
+    explorer = Explorer(model)
+    found = explorer.explore()
+    told = set()
+    for state in found.parents:
+        for move in explorer.moves(state):
+            if move.who == 0:
+                row = trace(explorer, found, state, move.state, lambda _: ())[-1]
+                told.add((row.call, row.reply))
+    assert told == {
+        ("", "its cache lags from now on"),
+        ("", "its cache catches up"),
+        ("LIST counter", "hits"),
+        ("LIST counter", "hits (value=1)"),
+        ("LIST counter", "hits, says its lagging cache"),
+        ("LIST counter", "hits (value=1), says its lagging cache"),
+    }
 
 
 def test_a_value_of_every_sort_is_told() -> None:

@@ -71,7 +71,7 @@ class Model:
     and states that differ only in who is who are one.
     `holders(objects, now)`: the identities whose lock still holds; `epoch_seconds` is longer than
     any lock. `leases`: what is held must be renewed, so an idle holder's may expire at any time, as
-    a dead one's may. `project` leaves out of an object what no decision reads, such as who wrote it.
+    a dead one's may. `project` leaves out of an object what no decision reads, as who wrote it.
     """
 
     actors: tuple[Actor, ...]
