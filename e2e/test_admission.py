@@ -80,7 +80,7 @@ BAD = [
     (REGION, "spec.endpoints", ["dynamodb-p7"], ["must not end in -p<number>"]),
     (REGION, "spec.endpoints", ["resolver"], ["names of DNS servers"]),
     (REGION, "spec.zones", [], ["spec.zones", "at least 1"]),
-    (REGION, "spec.zones", ["a" * 64], ["spec.zones[0]", "63"]),
+    (REGION, "spec.zones", ["a" * 27], ["spec.zones[0]", "26"]),
     (REGION, "spec.planner", {"churnPerMinute": -1}, ["churnPerMinute", "equal to 0"]),
     (REGION, "spec.planner", {"churnPerMinute": 10**9}, ["churnPerMinute", "6000"]),
     (REGION, "spec.enactor", {"lockSeconds": 0}, ["lockSeconds", "equal to 1"]),

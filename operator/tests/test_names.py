@@ -47,3 +47,13 @@ def test_two_lives_of_one_tree_never_share_a_slice() -> None:
     one, other = (names.slice_name("dynamodb-p7", uid, "IPv4") for uid in ("a" * 36, "b" * 36))
     assert one != other
     assert names.slice_name("dynamodb-p7", "a" * 36, "IPv6") != one
+
+
+def test_the_longest_zone_makes_the_longest_annotation_there_may_be() -> None:
+    holder = "z" * names.ZONE_NAME_MAX + "/00000000-0000-0000-0000-000000000000"
+    annotation = names.pin_annotation(holder)
+    assert len(annotation.removeprefix(names.PIN_PREFIX)) == 63
+    assert names.pin_holder(annotation) == holder
+    for crd in ("regions", "scenarios"):
+        text = (Path(__file__).parents[2] / f"crds/{crd}.yaml").read_text()
+        assert f"maxLength: {names.ZONE_NAME_MAX}\n" in text

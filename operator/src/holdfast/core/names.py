@@ -27,6 +27,7 @@ LEADER_LEASE = "holdfast-enactor"
 GENERATION_MAX = 2**31 - 1
 _SUFFIX_MAX = len(f"-p{GENERATION_MAX}-00000000-v4")
 ENDPOINT_NAME_MAX = 63 - _SUFFIX_MAX  # 39
+ZONE_NAME_MAX = 63 - len(".00000000-0000-0000-0000-000000000000")  # 26: see `pin_annotation`
 
 _TREE = re.compile(r"^(?P<endpoint>[a-z](?:[-a-z0-9]*[a-z0-9])?)-p(?P<generation>[1-9][0-9]{0,9})$")
 
