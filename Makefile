@@ -36,6 +36,7 @@ lint: $(READY) ## ruff, mypy strict, and the layers of the architecture
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --strict -p e2e -p bench -p oracle
+	@$(BIN)/mypy --strict examples
 	@$(BIN)/lint-imports
 
 .PHONY: unit
