@@ -28,8 +28,8 @@ from holdfast.cli.people import ForPeople
 from holdfast.core.bounds import Bounds
 from holdfast.core.guards import LOCKS, Cleanup, DnsGuards, Fence
 
-STATES_MAX = 10_000_000
-"""Of one combination: about 2 GB."""
+STATES_MAX = 4_000_000
+"""Of one combination: less than 2 GB."""
 WIDTH = 118
 
 
