@@ -18,12 +18,15 @@ from holdfast.cli.strict import admit
 from holdfast.core.bounds import Bounds
 from holdfast.core.document import result_document
 from holdfast.core.guards import DnsGuards
+from holdfast.core.invariants import Invariant
 from holdfast.core.scenario import Arm, Scenario, scenario_of
 from holdfast.core.verdict import Verdict, guard_yaml
 
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.ERROR: 2, Verdict.INCONCLUSIVE: 2}
 COLOURS = {"Pass": "green", "Fail": "red", "Error": "red", "Inconclusive": "yellow"}
 STATES_MAX = 20_000_000
+GRAVE = (Invariant.NON_EMPTY, Invariant.CONVERGES)
+"""What breaks for customers: a way to it is printed without being asked for."""
 WIDTH = 118
 _BOUNDS = (
     ("enactors", 1, 5),
@@ -60,6 +63,9 @@ def add_command(commands: Any) -> None:
         "--first", action="store_true", help="stop an arm as soon as its outage is found"
     )
     parser.add_argument(
+        "--traces", action="store_true", help="also the way to what breaks without an outage"
+    )
+    parser.add_argument(
         "--max-states", type=int, default=STATES_MAX, metavar="N", help="default: %(default)s"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result document there")
@@ -84,7 +90,7 @@ def _check(arguments: argparse.Namespace) -> int:
             done[arm.guards] = arm.name, checked
         document = arm_document(arm, bounds, checked)
         documents.append(document)
-        print_arm(console, document, like)
+        print_arm(console, document, like, arguments.traces)
     result = result_document(scenario.name, "check", scenario.seed, documents)
     colour = COLOURS[result["verdict"]]
     console.print(f"\nScenario [bold]{scenario.name}[/]: [{colour}]{result['verdict']}[/]")
@@ -147,7 +153,7 @@ def _progress(name: str, say: Callable[[str], None]) -> Callable[[int, int, int]
     return progress
 
 
-def print_arm(console: Console, arm: Json, like: str = "") -> None:
+def print_arm(console: Console, arm: Json, like: str = "", traces: bool = False) -> None:
     """One arm as people read it: verdict, what was explored, and the shortest trace. `like`: an arm
     with the same guards, whose exploration is this one's."""
     colour = COLOURS[arm["verdict"]]
@@ -162,8 +168,12 @@ def print_arm(console: Console, arm: Json, like: str = "") -> None:
         console.print(f"  the guards are those of {like}: so is everything that was explored")
         return
     console.print(f"  {explored(arm['exploration'])}")
-    if "trace" in arm:
-        _trace(console, arm["trace"])
+    trace = arm.get("trace")
+    if trace and (traces or trace["to"] in GRAVE):
+        _trace(console, trace)
+    elif trace:
+        calls = len(trace["rows"])
+        console.print(f"  {trace['to']} breaks after {calls} calls: no outage (--traces tells how)")
     for guard, held in arm["wouldHaveHeld"].items():
         console.print(f"  {', '.join(held)} would have held with [bold]{guard_yaml(guard)}[/]")
 
@@ -171,10 +181,10 @@ def print_arm(console: Console, arm: Json, like: str = "") -> None:
 def explored(exploration: Json) -> str:
     """What was looked at. The word exhaustive never stands without its bounds."""
     e, b = exploration, exploration["bounds"]
-    budgets = ", ".join(f"{name} {n}" for name, n in b["budgets"].items())
+    faults = ", ".join(f"{name} {n}" for name, n in b["budgets"].items() if n) or "no faults"
     bounds = (
         f"{b['enactors']} enactors, {b['plans']} plans, retention {b['retention']}, "
-        f"{b['endpoints']} endpoint(s); {budgets}"
+        f"{b['endpoints']} endpoint(s), {faults}"
     )
     how = "exhaustive within" if e["exhaustive"] else "stopped at the first outage; bounds"
     stuck = f"; {e['stuckStates']:,} states cannot recover" if e["stuckStates"] else ""
