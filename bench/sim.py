@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from bench.sim_latency import bare_put, plan_to_answer
 from holdfast.core.intents import Get, Pick, Prove
 from holdfast.core.objects import Alias
 from holdfast.core.region import backoff, region_of
@@ -40,6 +41,7 @@ from holdfast.sim.tables import Row, Tables
 SECONDS = 120.0
 SEEDS, LANES = 16, 2048
 """Runs of the slow engines, and of the columns: the first are the same."""
+SAMPLES = 1000
 TICKS = 100_000
 CLOCKS = 4
 
@@ -296,6 +298,10 @@ def measure(rounds: int) -> dict[str, Any]:
             }
             for fence, one in whole.items()
         },
+        "simulatedLatency": {
+            "barePutToAnswer": bare_put(20 * SAMPLES),
+            "planToAnswer": {fence: plan_to_answer(fence, SAMPLES) for fence in fences},
+        },
     }
 
 
@@ -312,6 +318,9 @@ def show(document: dict[str, Any]) -> None:
             label = f"whole model, {fence}, {name}"
             table.add_row(label, f"{speed['simpy']:,}", f"{speed[name]:,}", f"{ratio} ×")
     Console().print(table)
+    latency = document["simulatedLatency"]
+    for name, spread in {"bare PUT": latency["barePutToAnswer"], **latency["planToAnswer"]}.items():
+        Console().print(f"simulated, to the changed answer, {name}: {spread}")
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from holdfast.sim.knobs import KNOBS, Value, cells, vary
 from holdfast.sim.sweep import has_columns, sweep
 
 DEFAULT = ("retention=1,2,3",)
-WIDTH = 110
+WIDTH = 118
 SEEDS_MAX, HOURS_MAX = 1_000_000, 10_000.0
 
 
@@ -146,13 +146,13 @@ def _print(document: Json) -> None:
     )
     table = Table(width=WIDTH)
     for name in document["varied"]:
-        table.add_column(name, justify="right")
-    for title in ("races", "hours", "races/h (95 %)", "chance in an hour (95 %)", "stale writes/h"):
-        table.add_column(title, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
+    for title in ("races", "hours", "races/h (95 %)", "chance in an hour", "stale writes/h"):
+        table.add_column(title, justify="right", no_wrap=True)
     for cell in document["cells"]:
         hours = cell["exposureHours"]
         table.add_row(
-            *(str(v) for v in cell["knobs"].values()),
+            *(v if isinstance(v, str) else f"{v:g}" for v in cell["knobs"].values()),
             str(cell["races"]),
             f"{hours:,.1f}",
             _spread(cell["racesPerHour"], cell["racesPerHour95"]),

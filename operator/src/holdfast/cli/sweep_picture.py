@@ -23,7 +23,7 @@ def draw(document: Json, file: Path) -> None:
     style: Any = {"svg.hashsalt": "holdfast", "svg.fonttype": "none", "font.family": "DejaVu Sans"}
     along, lines, panels = _axes(document)
     with plt.rc_context(style):
-        width = 7.6 if len(panels) == 1 else 4.6 * len(panels)
+        width = 8.8 if len(panels) == 1 else 4.2 * len(panels) + 1.6
         figure, axes = plt.subplots(
             1, len(panels), figsize=(width, 5.2), sharey=True, squeeze=False, layout="constrained"
         )
@@ -33,17 +33,31 @@ def draw(document: Json, file: Path) -> None:
             _dress(axis, document, along, panel)
         axes[0][0].set_ylabel("races in an hour of simulated time")
         if lines != [{}]:
-            axes[0][0].legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left")
-        figure.suptitle(_title(document), fontsize=11, color=INK, x=0.01, ha="left")
+            handles, labels = axes[0][0].get_legend_handles_labels()
+            figure.legend(
+                handles,
+                labels,
+                loc="outside right upper",
+                frameon=False,
+                fontsize=9,
+                labelcolor=INK,
+            )
+        figure.suptitle(_title(document), fontsize=10, color=INK, x=0.01, ha="left")
         metadata = {"Date": None, "Creator": None} if file.suffix == ".svg" else {"Software": None}
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, dpi=130, facecolor="white", metadata=metadata)
         plt.close(figure)
 
 
+def _turned(document: Json) -> list[str]:
+    """The knobs that differ from cell to cell; the first of all, if none does."""
+    varied = document["varied"]
+    return [k for k, values in varied.items() if len(values) > 1] or list(varied)[:1]
+
+
 def _axes(document: Json) -> tuple[str, list[Json], list[Json]]:
     """The knob along, the lines' values of the second, the panels' of all the others."""
-    along, *others = document["varied"]
+    along, *others = _turned(document)
     lines = [{others[0]: v} for v in document["varied"][others[0]]] if others else [{}]
     panels: list[Json] = []
     for cell in document["cells"]:
@@ -58,9 +72,7 @@ def _line(axis: Any, document: Json, along: str, line: Json, panel: Json, number
     found = [c for c in document["cells"] if all(c["knobs"][k] == v for k, v in wanted.items())]
     places = [_place(document, along, c["knobs"][along], number) for c in found]
     colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
-    label = " ".join(
-        f"{k} {v:g}" if not isinstance(v, str) else f"{k} {v}" for k, v in line.items()
-    )
+    label = _said(line)
     seen = [(x, c) for x, c in zip(places, found, strict=True) if c["races"]]
     unseen = [(x, c) for x, c in zip(places, found, strict=True) if not c["races"]]
     axis.errorbar(
@@ -74,6 +86,7 @@ def _line(axis: Any, document: Json, along: str, line: Json, panel: Json, number
         marker=mark,
         markersize=6,
         linewidth=1.6,
+        linestyle="none" if isinstance(found[0]["knobs"][along], str) else "solid",
         elinewidth=1.2,
         capsize=3,
         label=label,
@@ -99,23 +112,39 @@ def _place(document: Json, along: str, value: Any, line: int) -> float:
 
 
 def _dress(axis: Any, document: Json, along: str, panel: Json) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     values = document["varied"][along]
     axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    few = high / low < 300
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.set_xticks(range(len(values)), [f"{v:g}" if not isinstance(v, str) else v for v in values])
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    named = any(isinstance(v, str) for v in values)
+    axis.set_xticks(range(len(values)), [_value(v) for v in values], rotation=20 if named else 0)
     axis.set_xlim(-0.4, len(values) - 0.45)
     axis.set_xlabel(f"{along}: {KNOBS[along].says}")
-    axis.set_title(", ".join(f"{k} {v}" for k, v in panel.items()), fontsize=10, color=INK)
+    axis.set_title(_said(panel), fontsize=10, color=INK)
     axis.grid(axis="y", color="#dde3e8", linewidth=0.8)
     axis.set_axisbelow(True)
-    axis.tick_params(colors=GREY)
+    axis.tick_params(which="both", colors=GREY)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
 
 
+def _said(knobs: Json) -> str:
+    return ", ".join(f"{name} {_value(v)}" for name, v in knobs.items())
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def _title(document: Json) -> str:
-    guards = document["cells"][0]["guards"]
-    rungs = ", ".join(f"{k} {v}" for k, v in guards.items() if k not in document["varied"])
+    guards, varied = document["cells"][0]["guards"], document["varied"]
+    same = {k: v for k, v in guards.items() if k not in varied}
+    same |= {k: v[0] for k, v in varied.items() if k not in _turned(document)}
     hours = document["seeds"] * document["hoursPerSeed"]
-    first = f"How likely is the race by itself? {rungs}"
-    return f"{first}\nup to {hours:,.0f} simulated hours a point; bars: 95 %"
+    first = f"How often does the race strike by itself? Up to {hours:,.0f} simulated hours a point"
+    return f"{first}; bars: 95 %\n{_said(same)}"
