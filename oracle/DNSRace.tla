@@ -11,6 +11,9 @@
 (* Numbers that are only ever compared for equality are not modelled as    *)
 (* numbers.  What an enactor holds of an object's uid or resourceVersion   *)
 (* is one bit: whether the object still is, as it was when it was seen.    *)
+(*                                                                         *)
+(* Left out: lost requests and replies, reads that lag, a DNS server that  *)
+(* lags, several endpoints, trees of several slices, and the other rungs.  *)
 (***************************************************************************)
 EXTENDS Naturals
 

