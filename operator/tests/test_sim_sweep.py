@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 
 from holdfast.cli import sweep as command
 from holdfast.cli.people import ForPeople
-from holdfast.core.guards import Cleanup, Fence, dns_guards
+from holdfast.core.guards import LOCKS, Cleanup, Fence, dns_guards
+from holdfast.core.intents import Get, Prove
 from holdfast.core.objects import Alias, Plan, Slice, Tree
 from holdfast.core.region import Region, region_of
 from holdfast.sim import relative
@@ -25,6 +28,7 @@ from holdfast.sim.sweep import Task, sweep, work
 from holdfast.sim.tables import Tables, can_tabulate
 
 OFTEN = Stalls(every_seconds=5)
+STORM = Stalls(every_seconds=0.2, least_seconds=0.02, shape=0.6, most_seconds=3)
 
 
 def region(fence: str = "CheckOnce", rate: int = 300, retention: int = 1, **guards: str) -> Region:
@@ -37,7 +41,7 @@ def region(fence: str = "CheckOnce", rate: int = 300, retention: int = 1, **guar
     return region_of("space", "us-east-1", spec)
 
 
-@pytest.mark.parametrize(
+RUNGS = pytest.mark.parametrize(
     ("fence", "cleanup", "rollback"),
     [
         *((f, "ByAge", "Coupled") for f in Fence if f is not Fence.LEADER_ONLY),
@@ -45,16 +49,52 @@ def region(fence: str = "CheckOnce", rate: int = 300, retention: int = 1, **guar
         ("CheckOnce", "ByAge", "Decoupled"),
     ],
 )
-def test_columns_are_the_plain_engine_bit_for_bit(fence: str, cleanup: str, rollback: str) -> None:
+
+
+def assert_same_runs(setting: Setting, seeds: range, seconds: float) -> Counter[tuple[str, str]]:
+    """Every event of every run, to the last bit; how often each call was answered how."""
     columns = pytest.importorskip("holdfast.sim.columns")
-    setting = Setting(region(fence, cleanup=cleanup, rollback=rollback), MEASURED, OFTEN)
-    seeds, steps = range(6), []
-    engine = columns.Columns(setting, seeds, 40.0)
+    steps: Any = []
+    engine = columns.Columns(setting, seeds, seconds)
     found = engine.run(steps)
+    met: Counter[tuple[str, str]] = Counter()
     for seed in seeds:
         trace: Trace = []
-        assert race(setting, seed, 40.0, trace) == found[seed]
+        assert race(setting, seed, seconds, trace) == found[seed]
         assert columns.lane_trace(steps, engine.rows, seed) == trace
+        met.update((intent, reply) for _, _, intent, reply in trace)
+    return met
+
+
+@RUNGS
+def test_columns_are_the_plain_engine_bit_for_bit(fence: str, cleanup: str, rollback: str) -> None:
+    setting = Setting(region(fence, cleanup=cleanup, rollback=rollback), MEASURED, OFTEN)
+    assert_same_runs(setting, range(6), 40.0)
+
+
+@RUNGS
+def test_and_in_a_storm(fence: str, cleanup: str, rollback: str) -> None:
+    """Locks that expire in their holders' hands, trees that go while they are built and tested."""
+    wild = replace(region(fence, 900, cleanup=cleanup, rollback=rollback), lock_seconds=0.03)
+    met = assert_same_runs(Setting(wild, MEASURED, STORM), range(60), 6.0)
+    assert met["Prove", "Unproven"], "a tree went before it was tested"
+    if wild.guards.fence in LOCKS:
+        assert met["PatchAlias", "Missed"], "a lock was taken over"
+
+
+def test_a_tree_that_was_made_anew_is_not_the_one_that_was_tested() -> None:
+    """What an actor remembers of a tree is of a former one, once that is deleted."""
+    chosen = region()
+    tables = Tables(chosen, Setting(chosen).rivals())
+    world, memory = tables.appended(tables.nothing), tables.older(tables.start[0])
+    asked = [tables.intents[memory]]
+    while not (isinstance(asked[-1], Get) and isinstance(asked[-2], Prove)):
+        row = tables.row(world, memory, late=False)
+        world, memory = row.world, row.memory
+        asked.append(tables.intents[memory])
+    assert tables.row(world, memory, late=False).ended == ""
+    deleted = replace(row, changed=False, lock_lost="", deleted=relative.NEWEST)
+    assert tables.row(world, tables.told(memory, deleted), late=False).ended == "deferred"
 
 
 def test_a_lane_runs_the_same_in_any_company() -> None:

@@ -96,7 +96,6 @@ class Columns:
     def _turn(self, steps: Steps | None) -> None:
         """One event in every lane."""
         lanes, rows, chance = self._lanes, self.rows, self._chance
-        chance.refresh()
         actor, t = lanes.first()
         at = lanes.base + actor
         if t.max() > self._seconds:

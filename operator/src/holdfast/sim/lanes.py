@@ -14,8 +14,7 @@ from holdfast.sim.rows import Ints
 Floats: TypeAlias = NDArray[np.float64]
 
 BLOCK = 512
-MARGIN = 32
-"""Uniform numbers a lane has ready, and how many are enough for any one event."""
+"""Uniform numbers that a lane draws at once."""
 
 
 class Chance:
@@ -27,24 +26,19 @@ class Chance:
         self._stream: Ints = np.arange(len(seeds), dtype=np.int64)
         self._used: Ints = np.full(len(seeds), BLOCK, np.int64)
 
-    def refresh(self) -> None:
-        """Have enough for any one event."""
-        if self._used.max() > BLOCK - MARGIN:
-            for lane in np.flatnonzero(self._used > BLOCK - MARGIN):
-                self._fill(int(lane))
-
     def some(self, lanes: Ints) -> Floats:
         """The next number of some lanes."""
         used = self._used[lanes]
         if used.max(initial=0) >= BLOCK:
-            for lane in lanes[used >= BLOCK]:
-                self._fill(int(lane))
+            self._fill(lanes[used >= BLOCK])
             used = self._used[lanes]
         self._used[lanes] = used + 1
         return self._block[self._stream[lanes], used]
 
     def every(self, taken: Ints) -> Floats:
         """The next number of every lane; `taken`: 1 where it is used, 0 where only looked at."""
+        if self._used.max() >= BLOCK:
+            self._fill(np.flatnonzero(self._used >= BLOCK))
         at = self._stream * BLOCK
         at += self._used
         self._used += taken
@@ -54,13 +48,11 @@ class Chance:
     def keep(self, lanes: Ints) -> None:
         self._stream, self._used = self._stream[lanes], self._used[lanes]
 
-    def _fill(self, lane: int) -> None:
-        used, stream = int(self._used[lane]), int(self._stream[lane])
-        block = self._block[stream]
-        left = block[used:].copy()
-        block[: len(left)] = left
-        block[len(left) :] = self._streams[stream].random_sample(used)
-        self._used[lane] = 0
+    def _fill(self, lanes: Ints) -> None:
+        """More for lanes that have used all they had."""
+        for stream in self._stream[lanes]:
+            self._block[stream] = self._streams[stream].random_sample(BLOCK)
+        self._used[lanes] = 0
 
 
 def _twister(seed: int) -> np.random.RandomState:
