@@ -123,7 +123,7 @@ def _check_bounds(
 def _run(region: Region, grid: list[dict[str, Value]], arguments: argparse.Namespace) -> list[Json]:
     console = Console(stderr=True)
     if not has_columns():
-        console.print("numpy is not there: the plain engine runs, a hundred times slower")
+        console.print("numpy is not there: the plain engine runs, some fifty times slower")
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         seeds = range(arguments.seed, arguments.seed + arguments.seeds)
@@ -154,7 +154,7 @@ def _print(document: Json) -> None:
         table.add_row(
             *(v if isinstance(v, str) else f"{v:g}" for v in cell["knobs"].values()),
             str(cell["races"]),
-            f"{hours:,.1f}",
+            f"{hours:,.4g}",
             _spread(cell["racesPerHour"], cell["racesPerHour95"]),
             _spread(cell["probabilityPerHour"], cell["probabilityPerHour95"]),
             f"{cell['staleWrites'] / hours:.3g}",
