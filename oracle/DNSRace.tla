@@ -36,10 +36,11 @@ VARIABLES
   trees,        \* the record tree of each generation
   clock,        \* how many locks have expired
   incarnation,  \* how often each enactor has been replaced
+  spent,        \* the faults that have struck: expiries of a living enactor's lock, and crashes
   here          \* where each enactor stands, and all it knows there
 
 api  == <<plans, alias, trees>>
-vars == <<plans, alias, trees, clock, incarnation, here>>
+vars == <<plans, alias, trees, clock, incarnation, spent, here>>
 
 -----------------------------------------------------------------------------
 (* The API server's objects.                                               *)
@@ -103,7 +104,7 @@ Pick(z) ==
   /\ Is(z, "pick")
   /\ plans > here[z].plan
   /\ Go(z, Place("check", plans))
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 IsLive(g) == Exists /\ alias.target = g /\ alias.generation = g
 HasNewer(g) == Exists /\ alias.generation > g
@@ -114,7 +115,7 @@ Check(z) ==
   /\ Go(z, CASE HasNewer(g) -> PickAbove(g)
              [] IsLive(g)   -> Place("list", g)
              [] OTHER       -> Place("create", g))
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 -----------------------------------------------------------------------------
 (* tree: a Service, then its slice, then a proof that both are the same    *)
@@ -127,13 +128,13 @@ CreateService(z) ==
      THEN Move(z, "adopt") /\ UNCHANGED trees
      ELSE /\ trees' = [trees EXCEPT ![g] = Bare]
           /\ Go(z, [Place("slice", g) EXCEPT !.own = TRUE])
-  /\ UNCHANGED <<plans, alias, clock, incarnation>>
+  /\ UNCHANGED <<plans, alias, clock, incarnation, spent>>
 
 AdoptService(z) ==
   LET g == here[z].plan IN
   /\ Is(z, "adopt")
   /\ Go(z, IF Stands(g) THEN [Place("slice", g) EXCEPT !.own = TRUE] ELSE PickAnew(g))
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 \* A slice is named after its Service's uid.  One made for a Service that is gone is collected at
 \* once, and its maker is none the wiser.
@@ -142,17 +143,17 @@ CreateSlice(z) ==
   /\ Is(z, "slice")
   /\ trees' = IF here[z].own THEN [trees EXCEPT ![g] = Served] ELSE trees
   /\ Move(z, IF here[z].own /\ trees[g] = Served THEN "compare" ELSE "prove")
-  /\ UNCHANGED <<plans, alias, clock, incarnation>>
+  /\ UNCHANGED <<plans, alias, clock, incarnation, spent>>
 
 CompareSlice(z) ==
   /\ Is(z, "compare")
   /\ IF here[z].own THEN Move(z, "prove") ELSE Go(z, PickAnew(here[z].plan))
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 Prove(z) ==
   /\ Is(z, "prove")
   /\ Move(z, IF trees[here[z].plan] = Served THEN "proven" ELSE "unproven")
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 \* The proof asked a name, which another tree of that name may have answered.
 Confirm(z) ==
@@ -161,7 +162,7 @@ Confirm(z) ==
   /\ IF here[z].own
      THEN IF Is(z, "proven") THEN Go(z, Turn(g)) ELSE Move(z, "prove")
      ELSE Go(z, PickAnew(g))
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 -----------------------------------------------------------------------------
 (* turn: take the lock, where there is one.  Who fails keeps the plan.     *)
@@ -173,7 +174,7 @@ AskForLock(z) ==
              [] Exists /\ IsFreeFor(z, alias.lock) ->
                   [Place("take", g) EXCEPT !.expect = alias.lock, !.epoch = clock]
              [] OTHER -> here[z])
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 \* The lock is valid from when it was found free.
 TakeLock(z) ==
@@ -184,7 +185,7 @@ TakeLock(z) ==
      THEN /\ alias' = [alias EXCEPT !.lock = mine]
           /\ Go(z, [Place("read", g) EXCEPT !.lock = mine])
      ELSE Go(z, Turn(g)) /\ UNCHANGED alias
-  /\ UNCHANGED <<plans, trees, clock, incarnation>>
+  /\ UNCHANGED <<plans, trees, clock, incarnation, spent>>
 
 \* The alias is created with every record in it, lock free, naming a proven tree.
 Birth(z) ==
@@ -194,7 +195,7 @@ Birth(z) ==
      THEN Go(z, Turn(g)) /\ UNCHANGED alias
      ELSE /\ alias' = [target |-> g, generation |-> g, rollback |-> None, lock |-> Free]
           /\ Go(z, Place("list", g))
-  /\ UNCHANGED <<plans, trees, clock, incarnation>>
+  /\ UNCHANGED <<plans, trees, clock, incarnation, spent>>
 
 -----------------------------------------------------------------------------
 (* read: the alias, then the tree that it names, for the rollback record.  *)
@@ -213,7 +214,7 @@ Read(z) ==
             Go(z, Turn(g))
        [] OTHER ->
             Go(z, [here[z] EXCEPT !.at = "record", !.record = alias.target, !.fresh = ~Holds(z)])
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 ReadRollback(z) ==
   LET g == here[z].plan IN
@@ -222,7 +223,7 @@ ReadRollback(z) ==
      ELSE CASE Rollback = "Decoupled" -> Go(z, [here[z] EXCEPT !.at = "flip", !.record = None])
             [] Rollback = "Coupled" /\ Holds(z)  -> Move(z, "abort")
             [] Rollback = "Coupled" /\ ~Holds(z) -> Go(z, PickAnew(g))
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 \* Three ends give the lock back.  Only to whom the plan is live does it matter whether it was
 \* still his to give.
@@ -234,7 +235,7 @@ GiveLockBack(z) ==
   /\ Go(z, CASE Is(z, "yield")   -> PickAbove(g)
              [] Is(z, "abort")   -> PickAnew(g)
              [] Is(z, "release") -> IF mine THEN Place("list", g) ELSE Turn(g))
-  /\ UNCHANGED <<plans, trees, clock, incarnation>>
+  /\ UNCHANGED <<plans, trees, clock, incarnation, spent>>
 
 -----------------------------------------------------------------------------
 (* flip: one write, under the lock or under the version that was read.     *)
@@ -250,7 +251,7 @@ Flip(z) ==
                    THEN Turn(g)
                    ELSE [Place("read", g) EXCEPT !.again = TRUE])
           /\ UNCHANGED alias
-  /\ UNCHANGED <<plans, trees, clock, incarnation>>
+  /\ UNCHANGED <<plans, trees, clock, incarnation, spent>>
 
 -----------------------------------------------------------------------------
 (* list, delete: trees much older than my plan, whatever is live.          *)
@@ -260,7 +261,7 @@ ListTrees(z) ==
       old == {v \in Generations : Stands(v) /\ v + Retention < g} IN
   /\ Is(z, "list")
   /\ Go(z, IF old = {} THEN PickAbove(g) ELSE [Place("delete", g) EXCEPT !.victims = old])
-  /\ UNCHANGED <<api, clock, incarnation>>
+  /\ UNCHANGED <<api, clock, incarnation, spent>>
 
 DeleteTree(z) ==
   LET g      == here[z].plan
@@ -270,7 +271,7 @@ DeleteTree(z) ==
   /\ trees' = [trees EXCEPT ![victim] = Absent]
   /\ here'  = [LosingTree(victim) EXCEPT
                  ![z] = IF rest = {} THEN PickAbove(g) ELSE [here[z] EXCEPT !.victims = rest]]
-  /\ UNCHANGED <<plans, alias, clock, incarnation>>
+  /\ UNCHANGED <<plans, alias, clock, incarnation, spent>>
 
 -----------------------------------------------------------------------------
 (* The environment.                                                        *)
@@ -278,24 +279,28 @@ DeleteTree(z) ==
 AppendPlan ==
   /\ plans < Plans
   /\ plans' = plans + 1
-  /\ UNCHANGED <<alias, trees, clock, incarnation, here>>
+  /\ UNCHANGED <<alias, trees, clock, incarnation, spent, here>>
 
 \* A lock passes its time while its holder is slow, which is rare, or dead, which lasts.
 LockExpires ==
+  LET holder == alias.lock[1]
+      isDead == incarnation[holder] # alias.lock[2]
+  IN
   /\ Exists /\ IsValid(alias.lock)
-  /\ clock < Expiries \/ incarnation[alias.lock[1]] # alias.lock[2]
+  /\ isDead \/ spent.expiries < Expiries
+  /\ spent' = IF isDead THEN spent ELSE [spent EXCEPT !.expiries = @ + 1]
   /\ clock' = clock + 1
   /\ UNCHANGED <<api, incarnation, here>>
 
-RECURSIVE CrashesUpTo(_)
-CrashesUpTo(z) == IF z = 0 THEN 0 ELSE incarnation[z] + CrashesUpTo(z - 1)
-
-\* An enactor is replaced by one that knows nothing and bears another name.  Where no name is ever
-\* written, nothing happens to one that knows nothing yet.
+\* An enactor dies and starts again, knowing nothing: as another that bears another name, or, if only
+\* its container has died, under the name it had.  Where no name is ever written, nothing happens to
+\* one that knows nothing yet.
 Crash(z) ==
-  /\ UsesLock \/ here[z] # PickAbove(0)
-  /\ CrashesUpTo(Zones) < Crashes
-  /\ incarnation' = [incarnation EXCEPT ![z] = @ + 1]
+  /\ here[z] # PickAbove(0) \/ UsesLock
+  /\ spent.crashes < Crashes
+  /\ spent' = [spent EXCEPT !.crashes = @ + 1]
+  /\ \/ incarnation' = [incarnation EXCEPT ![z] = @ + 1]
+     \/ UsesLock /\ here[z] # PickAbove(0) /\ UNCHANGED incarnation
   /\ Go(z, PickAbove(0))
   /\ UNCHANGED <<api, clock>>
 
@@ -307,6 +312,7 @@ Init ==
   /\ trees = [g \in Generations |-> Absent]
   /\ clock = 0
   /\ incarnation = [z \in Enactors |-> 0]
+  /\ spent = [expiries |-> 0, crashes |-> 0]
   /\ here = [z \in Enactors |-> PickAbove(0)]
 
 Call(z) ==

@@ -11,6 +11,7 @@ import pytest
 
 from holdfast.cli import main
 
+ARM = "{arms: [{name: a, expect: OutagePrevented}], "
 ROOT = Path(__file__).parents[2]
 
 
@@ -78,13 +79,16 @@ def test_what_cannot_be_done_is_said(
         ("{arms: [{name: a, expect: OutagePrevented}], check: {plans: 99}}", "plans"),
         ("{arms: [{name: a, expect: OutagePrevented}], check: {plnas: 3}}", "plnas"),
         ("{arms: []}", "arms"),
+        (ARM + "region: {endpoints: [resolver]}}", "name of a DNS server"),
+        (ARM + "region: {endpoints: [sqs, sqs]}}", "'sqs' is there twice"),
     ],
 )
 def test_a_file_that_the_cluster_would_refuse_is_refused(
     spec: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "bad.yaml"
-    file.write_text(f"kind: Scenario\nmetadata: {{name: bad}}\nspec: {spec}\n")
+    head = "apiVersion: holdfast.dev/v1alpha1\nkind: Scenario\nmetadata: {name: bad}\n"
+    file.write_text(f"{head}spec: {spec}\n")
     assert main(["check", str(file)]) == 2
     assert says in capsys.readouterr().err
 

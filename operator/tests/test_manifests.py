@@ -129,14 +129,18 @@ def test_everything_of_an_arm_is_owned_by_its_scenario() -> None:
         assert "finalizers" not in raw["metadata"]
 
 
+API = "apiVersion: holdfast.dev/v1alpha1\n"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("kind: Pod\nmetadata: {name: x}\n", "kind is 'Pod', not 'Scenario'"),
-        ("kind: Scenario\n", "metadata.name is missing"),
+        (API + "kind: Pod\nmetadata: {name: x}\n", "kind is 'Pod', not 'Scenario'"),
+        (API + "kind: Scenario\n", "metadata.name is missing"),
+        ("apiVersion: v1\nkind: Scenario\n", "apiVersion is 'v1'"),
         ("a: [\n", "not YAML"),
         ("", "one Scenario is wanted, 0 documents"),
-        ("kind: Scenario\n---\nkind: Scenario\n", "2 documents"),
+        (API + "kind: Scenario\n---\nkind: Scenario\n", "2 documents"),
     ],
 )
 def test_a_file_that_is_no_scenario_is_refused_by_name(

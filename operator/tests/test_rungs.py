@@ -365,3 +365,13 @@ def test_decoupled_heals_with_the_next_plan_on_every_losing_rung() -> None:
         assert race.answer() == ()
         assert run(race.api, B, race.how, 6, 2 * LATER) == Applied(6)
         assert race.answer() == ANSWER
+
+
+@pytest.mark.parametrize("cleanup", list(Cleanup))
+def test_a_service_that_somebody_labelled_as_a_tree_is_left_alone(cleanup: Cleanup) -> None:
+    api, how = FakeApi(), rules(Fence.GENERATION, cleanup=cleanup)
+    api.perform(Create(Tree("foo", "dynamodb", 0)))
+    for generation in (1, 2, 3, 4):
+        assert run(api, A, how, generation) == Applied(generation)
+    assert "foo" in api.trees()
+    assert "dynamodb-p1" not in api.trees() or cleanup is Cleanup.PIN_LIVE

@@ -54,6 +54,7 @@ def dns_model(guards: DnsGuards, bounds: Bounds) -> Model:
         versioned=_versioned(guards),
         symmetric=not _has_lock(guards) and guards.cleanup is not Cleanup.PIN_LIVE,
         holders=_holders,
+        restarts=True,
         leases=guards.fence is Fence.LEADER_ONLY,
         epoch_seconds=EPOCH_SECONDS,
         project=_without_writer,

@@ -236,9 +236,9 @@ class Explorer:
     def _step(
         self, actor: int, world: int, local: int, after: int, then: int, change: int
     ) -> tuple[int, int]:
-        if then > _LOCAL_MASK or after > _WORLD_MASK:
-            raise TooLarge(f"more than {_LOCAL_MASK} local states or {_WORLD_MASK} worlds")
-        difference = (after - world << self.world_shift) + (then - local << self.shifts[actor])
+        if then > _LOCAL_MASK:
+            raise TooLarge(f"more than {_LOCAL_MASK} local states")
+        difference = self._to_world(world, after) + (then - local << self.shifts[actor])
         return difference, change
 
     def _alarm(self, effect: Effect, actor: int, move: tuple[int, int]) -> None:
@@ -256,10 +256,16 @@ class Explorer:
     def _compute_around(self, world: int) -> tuple[tuple[int, int], ...]:
         found = []
         for _, _, effect in self._surroundings(world):
-            move = (effect.world - world << self.world_shift, effect.change)
+            move = (self._to_world(world, effect.world), effect.change)
             found.append(move)
             self._alarm(effect, -1, move)
         return tuple(found)
+
+    def _to_world(self, before: int, after: int) -> int:
+        """The difference that another world makes to a state."""
+        if after > _WORLD_MASK:
+            raise TooLarge(f"more than {_WORLD_MASK} worlds")
+        return after - before << self.world_shift
 
     def _renamed(self, state: int, actor: int, change: int) -> int:
         """The state after others hold what has become stale."""
@@ -297,12 +303,9 @@ class Explorer:
             local = state >> shift & _LOCAL_MASK
             table = self.locals[actor]
             if left >> BUDGET_BITS * CRASHES & _BUDGET_MASK:
-                fresh = table.crashed(local)
-                if fresh > _LOCAL_MASK:
-                    raise TooLarge(f"more than {_LOCAL_MASK} local states")
-                if fresh != local:
-                    t = state + (fresh - local << shift) - self._cost(CRASHES)
-                    yield actor, "crashes and starts again", t
+                for fresh, how in self._restarts(actor, local):
+                    delta, _ = self._step(actor, world, local, world, fresh, 0)
+                    yield actor, f"crashes and {how}", state + delta - self._cost(CRASHES)
             if left >> BUDGET_BITS * LOST & _BUDGET_MASK:
                 for number, (delta, change) in enumerate(self._losses_of(actor, world, local)):
                     t = self._renamed(state + delta, actor, change) - self._cost(LOST)
@@ -314,13 +317,22 @@ class Explorer:
                 yield actor, "its cache lags from now on", state + delta - self._cost(STALE)
         held = self._holders(world)
         if held:
-            cost = self._cost(EXPIRIES)
-            if not left >> BUDGET_BITS * EXPIRIES & _BUDGET_MASK:
-                if self._keepers(state, world).issuperset(held):
-                    return
-                cost = 0
-            later = self.worlds.later(world)
-            yield None, "time passes the lock", state + (later - world << self.world_shift) - cost
+            free = self._mortal and self._keepers(state, world).isdisjoint(held)
+            if not free and not left >> BUDGET_BITS * EXPIRIES & _BUDGET_MASK:
+                return
+            later = self._to_world(world, self.worlds.later(world))
+            cost = 0 if free else self._cost(EXPIRIES)
+            yield None, "time passes the lock", state + later - cost
+
+    def _restarts(self, actor: int, local: int) -> Iterator[tuple[int, str]]:
+        """How an actor may start again, and what that is to it."""
+        table = self.locals[actor]
+        anew = table.crashed(local, same_identity=False)
+        if anew != local:
+            yield anew, "starts again"
+        same = table.crashed(local, same_identity=True)
+        if self.model.restarts and same not in (anew, local):
+            yield same, "starts again in its Pod"
 
     def _keepers(self, state: int, world: int) -> set[str]:
         """Who keeps what it holds, unless the budget lets time pass: the living. Where leases are
@@ -355,9 +367,7 @@ class Explorer:
                 for lost in Lost if isinstance(intent, MUTATIONS) else (Lost.REQUEST,):
                     effect = self.worlds.perform(world, intent, lost)
                     assert effect is not None
-                    move = self._with_reply(actor, world, local, effect)
-                    self._alarm(effect, actor, move)
-                    moves.append(move)
+                    moves.append(self._with_reply(actor, world, local, effect))
             found = self._losses[actor][key] = tuple(moves)
         return found
 

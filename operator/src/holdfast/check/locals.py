@@ -67,8 +67,10 @@ class Locals:
                 self.outcomes[key] = outcome
         return found
 
-    def crashed(self, number: int) -> int:
-        again = 0 if self._nameless else self.all[number].incarnation + 1
+    def crashed(self, number: int, same_identity: bool) -> int:
+        """The actor as it starts again, as another incarnation or under the identity it had."""
+        before = self.all[number].incarnation
+        again = before if same_identity else 0 if self._nameless else before + 1
         local = Local(self.actor.start, incarnation=again)
         return self.intern(self._settle(local, None)[0])
 

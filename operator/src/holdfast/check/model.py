@@ -70,8 +70,10 @@ class Model:
     `symmetric`: the actors are alike and no name of theirs reaches the world: they share one flow,
     and states that differ only in who is who are one.
     `holders(objects, now)`: the identities whose lock still holds; `epoch_seconds` is longer than
-    any lock. `leases`: what is held must be renewed, so an idle holder's may expire at any time, as
-    a dead one's may. `project` leaves out of an object what no decision reads, as who wrote it.
+    any lock. `restarts`: a crash may also bring an actor back under its former identity, as a
+    container that starts again in its Pod; what it held then counts as its own. `leases`: what is
+    held must be renewed, so an idle holder's may expire at any time, as a dead one's may.
+    `project` leaves out of an object what no decision reads, as who wrote it.
     """
 
     actors: tuple[Actor, ...]
@@ -85,5 +87,6 @@ class Model:
     symmetric: bool = False
     holders: Callable[[Objects, float], Iterable[str]] = _nothing
     leases: bool = False
+    restarts: bool = False
     epoch_seconds: float = 11.0
     project: Callable[[Stored], Stored] = _unchanged

@@ -28,7 +28,7 @@ from holdfast.cli.people import ForPeople
 from holdfast.core.bounds import Bounds
 from holdfast.core.guards import LOCKS, Cleanup, DnsGuards, Fence
 
-STATES_MAX = 4_000_000
+STATES_MAX = 6_000_000
 """Of one combination: less than 2 GB."""
 WIDTH = 118
 

@@ -53,7 +53,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument("scenario", help="a file, or the name of one that comes with holdfast")
     parser.add_argument("--arm", action="append", metavar="NAME", help="this arm only; repeatable")
     parser.add_argument(
-        "--deep", action="store_true", help="3 enactors, 5 plans, retention 2, until the outage"
+        "--deep",
+        action="store_true",
+        help="3 enactors, 5 plans, retention 2, no expiry of a lock, until the outage",
     )
     for name, low, high in _BOUNDS:
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{low} to {high}")

@@ -8,6 +8,9 @@ from typing import Any
 import yaml
 
 from holdfast.core.document import Json
+from holdfast.core.names import API_GROUP, API_VERSION
+
+API = f"{API_GROUP}/{API_VERSION}"
 
 
 class ForPeople(Exception):
@@ -56,6 +59,8 @@ def read_scenario(name: str) -> Json:
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise ForPeople(f"{name}: one Scenario is wanted, {len(documents)} documents are there")
     document: Json = documents[0]
+    if document.get("apiVersion") != API:
+        raise ForPeople(f"{name}: apiVersion is {document.get('apiVersion')!r}, not {API!r}")
     if document.get("kind") != "Scenario":
         raise ForPeople(f"{name}: kind is {document.get('kind')!r}, not 'Scenario'")
     if not (document.get("metadata") or {}).get("name"):

@@ -57,6 +57,8 @@ def _value(value: Any, schema: Json, path: str, wrong: list[str]) -> Any:
         return value
     wrong.extend(f"{path}: {why}" for why in _bounds(value, schema))
     if kind == "array":
+        if schema.get("x-kubernetes-list-type") == "set":
+            wrong.extend(f"{path}[{i}]: {v!r} is there twice" for i, v in _twice(value))
         items = schema["items"]
         return [_value(v, items, f"{path}[{i}]", wrong) for i, v in enumerate(value)]
     if kind == "object" and "properties" in schema:
@@ -99,6 +101,11 @@ def _bounds(value: Any, schema: Json) -> Iterator[str]:
         yield f"{value!r} does not match {schema['pattern']}"
 
 
+def _twice(items: list[Any]) -> Iterator[tuple[int, Any]]:
+    """The items that an earlier one equals."""
+    return ((i, v) for i, v in enumerate(items) if v in items[:i])
+
+
 def _rules(document: Json) -> Iterator[str]:
     """What the CRD says in CEL."""
     spec, name = document["spec"], document["metadata"]["name"]
@@ -121,5 +128,7 @@ def _rules(document: Json) -> Iterator[str]:
     if enactor["backoffMilliseconds"] > enactor["backoffMaxMilliseconds"]:
         yield "spec.region.enactor.backoffMilliseconds: must not exceed backoffMaxMilliseconds"
     for endpoint in region["endpoints"]:
+        if endpoint.removesuffix("-nodeport") in ("authoritative", "resolver"):
+            yield f"spec.region.endpoints: {endpoint!r} is the name of a DNS server"
         if re.search("-p[0-9]+$", endpoint):
             yield f"spec.region.endpoints: {endpoint!r} must not end in -p<number>: trees do"

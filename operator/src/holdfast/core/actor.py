@@ -7,7 +7,8 @@ from holdfast.core.guards import DnsGuards
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`identity` is `<zone>/<pod uid>`: two incarnations are never confused."""
+    """`identity` is `<zone>/<pod uid>`: two Pods are never confused. A container that starts again
+    in its Pod is the same to itself: its former lock and pins are its own."""
 
     zone: str
     identity: str

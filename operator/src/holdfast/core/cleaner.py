@@ -11,12 +11,13 @@ that was listed without a pin has another version by the time it is named.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeGuard
 
 from holdfast.core.actor import Actor, Rules
 from holdfast.core.guards import Cleanup
 from holdfast.core.intents import Delete, Get, List, Unpin
 from holdfast.core.names import tree_name
-from holdfast.core.objects import Alias, Tree
+from holdfast.core.objects import Alias, Stored, Tree
 from holdfast.core.places import AtDelete, AtList, AtReread, AtUnpin, Place
 from holdfast.core.replies import Absent, Listed, Read
 from holdfast.core.rounds import Applied, Round, Walk
@@ -39,7 +40,7 @@ def choose(me: Actor, rules: Rules, here: AtList) -> Walk:
             return AtDelete(here.generation, ())
         named = frozenset(a.target for a in aliases.items if isinstance(a, Alias))
     reply = yield List(Tree)
-    trees = [t for t in reply.items if isinstance(t, Tree)] if isinstance(reply, Listed) else []
+    trees = [t for t in reply.items if _is_ours(t)] if isinstance(reply, Listed) else []
     victims = tuple(
         _noted(t, cleanup)
         for t in victims_by_age(trees, here.generation, rules.retention)
@@ -52,6 +53,11 @@ def choose(me: Actor, rules: Rules, here: AtList) -> Walk:
     if cleanup is Cleanup.REREAD_BEFORE_DELETE and victims:
         return AtReread(here.generation, victims)
     return AtDelete(here.generation, victims)
+
+
+def _is_ours(found: Stored) -> TypeGuard[Tree]:
+    """Whether it is a tree by its name too: a Service that somebody has labelled so is not."""
+    return isinstance(found, Tree) and found.name == tree_name(found.endpoint, found.generation)
 
 
 def _noted(tree: Tree, cleanup: Cleanup) -> Tree:

@@ -15,9 +15,10 @@ Theory of operation. The invariant is NonEmpty: every alias names an existing tr
 
 A round walks from place to place (see `places`); the rungs of the fence differ in `turn`, `read`
 and `flip` (see `fence`), those of the cleanup in `list` and `delete` (see `cleaner`). A retry that
-could repeat without bound (lock lost, conflict, no answer) ends the round and carries its plan to
-`turn`: a round that started over at `tree` would build the deleted tree anew, which is a partial
-fix, and histories would grow for ever under the checker.
+could repeat without bound (lock lost, conflict, no answer) ends the round and, from `turn` on,
+carries its plan to `turn`; before that the next round picks anew. A plan that was carried to `tree`
+would get its deleted tree back, which is a partial fix, and histories that did not end would grow
+for ever under the checker.
 """
 
 from holdfast.core import cleaner, fence, tree

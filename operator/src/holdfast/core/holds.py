@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeAlias
 from holdfast.core.intents import Step
 
 Tried: TypeAlias = Literal["", "flipped", "refused", "dropped", "failed"]
-"""`refused`: by a precondition. `dropped`: by its own check. `failed`: by the rollback coupling."""
+"""`refused`: by a precondition. `dropped`: by its own check. `failed`: its apply
+was refused before the write, as by the rollback coupling."""
 
 
 @dataclass(frozen=True, slots=True)
