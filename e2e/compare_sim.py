@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from holdfast.cli.people import read_scenario
+from holdfast.cli.files import read_scenario
 from holdfast.cli.strict import admit
 from holdfast.sim.scenario import simulate
 

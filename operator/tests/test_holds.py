@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from holdfast.cli.people import read_scenario
+from holdfast.cli.files import read_scenario
 from holdfast.core.guards import AWS_2025, Cleanup, Fence, Rollback
 from holdfast.core.holds import (
     ActorView,

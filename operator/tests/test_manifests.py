@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from holdfast.cli.people import ForPeople, read_scenario
+from holdfast.cli.files import ForPeople, read_scenario
 from holdfast.core.bounds import Bounds, bounds_document, bounds_of
 from holdfast.core.guards import PROFILES, Cleanup, Fence, Rollback
 from holdfast.core.holds import ActorView, actor_status

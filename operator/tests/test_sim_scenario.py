@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from holdfast.cli import main
-from holdfast.cli.people import ForPeople
+from holdfast.cli.files import ForPeople
 from holdfast.cli.strict import admit
 from holdfast.sim.arm import Weather
 from holdfast.sim.faults import Crash, Faults, Stalls

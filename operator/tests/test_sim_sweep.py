@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.cli import sweep as command
-from holdfast.cli.people import ForPeople
+from holdfast.cli.files import ForPeople
 from holdfast.core.guards import LOCKS, Cleanup, Fence, dns_guards
 from holdfast.core.intents import Get, Prove
 from holdfast.core.objects import Alias, Plan, Slice, Tree

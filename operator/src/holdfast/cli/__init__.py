@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from holdfast import __version__
 from holdfast.cli import ablate, check, people, processes, simulate, sweep
+from holdfast.cli.files import ForPeople
 
 EXIT_ERROR = 2
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.do(arguments))
     except KeyboardInterrupt:
         return 130
-    except people.ForPeople as error:
+    except ForPeople as error:
         print(f"holdfast: {error}", file=sys.stderr)
         return EXIT_ERROR
 

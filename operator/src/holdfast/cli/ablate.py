@@ -24,7 +24,7 @@ from holdfast.check.report import Json
 from holdfast.cli.ablate_picture import draw, require_matplotlib
 from holdfast.cli.ablate_table import print_ablation, write_traces
 from holdfast.cli.check import load
-from holdfast.cli.people import ForPeople
+from holdfast.cli.files import ForPeople
 from holdfast.core.bounds import Bounds
 from holdfast.core.guards import LOCKS, Cleanup, DnsGuards, Fence
 

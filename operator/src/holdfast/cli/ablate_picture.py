@@ -6,7 +6,7 @@ from typing import Any
 
 from holdfast.check.report import Json
 from holdfast.cli.ablate_table import LETTERS, within
-from holdfast.cli.people import ForPeople
+from holdfast.cli.files import ForPeople
 
 SUFFIXES = (".svg", ".png")
 OUTAGE, OUTAGE_EDGE = "#f2b48a", "#b34700"

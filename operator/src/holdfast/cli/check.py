@@ -12,9 +12,10 @@ from rich.table import Table
 
 from holdfast.check.explorer import TooLarge
 from holdfast.check.report import Checked, Json, arm_document, check
-from holdfast.cli.people import ForPeople, read_scenario
+from holdfast.cli.files import ForPeople, read_scenario
 from holdfast.cli.simulate import write_json
 from holdfast.cli.strict import admit
+from holdfast.cli.table import COLOURS, EXIT
 from holdfast.core.bounds import Bounds
 from holdfast.core.document import result_document
 from holdfast.core.guards import DnsGuards
@@ -22,8 +23,6 @@ from holdfast.core.invariants import Invariant
 from holdfast.core.scenario import Arm, Scenario, scenario_of
 from holdfast.core.verdict import Verdict, guard_yaml
 
-EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.ERROR: 2, Verdict.INCONCLUSIVE: 2}
-COLOURS = {"Pass": "green", "Fail": "red", "Error": "red", "Inconclusive": "yellow"}
 STATES_MAX = 20_000_000
 GRAVE = (Invariant.NON_EMPTY, Invariant.CONVERGES)
 """What breaks for customers: a way to it is printed without being asked for."""

@@ -9,15 +9,14 @@ from kubernetes.aio.config.config_exception import ConfigException
 from rich.console import Console
 from rich.status import Status
 
-from holdfast.cli.people import ForPeople
-from holdfast.cli.table import print_result
+from holdfast.cli.files import ForPeople
+from holdfast.cli.table import EXIT, print_result
 from holdfast.core.verdict import Verdict
 from holdfast.live.api import Api, ApiError, Json, connect, dumps
 from holdfast.live.result import load
 from holdfast.live.wire import GROUP_PATH
 
 POLL_SECONDS = 0.5
-EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.ERROR: 2, Verdict.INCONCLUSIVE: 2}
 SCENARIOS = f"{GROUP_PATH}/scenarios"
 
 

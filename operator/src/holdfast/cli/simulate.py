@@ -7,13 +7,12 @@ from typing import Any
 
 from rich.console import Console
 
-from holdfast.cli.people import ForPeople, read_scenario
+from holdfast.cli.files import ForPeople, read_scenario
 from holdfast.cli.strict import admit
-from holdfast.cli.table import print_result
+from holdfast.cli.table import EXIT, print_result
 from holdfast.core.verdict import Verdict
 from holdfast.sim.scenario import simulate
 
-EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.ERROR: 2, Verdict.INCONCLUSIVE: 2}
 SEED_MAX = 2**31 - 1
 
 

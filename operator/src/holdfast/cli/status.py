@@ -4,7 +4,7 @@ import uvloop
 from kubernetes.aio.config.config_exception import ConfigException
 from rich.console import Console
 
-from holdfast.cli.people import ForPeople
+from holdfast.cli.files import ForPeople
 from holdfast.core.lock import parse_lock
 from holdfast.core.names import customer_name, tree_generation
 from holdfast.core.objects import Alias, Object, Plan, Tree

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from holdfast.cli.people import ForPeople
+from holdfast.cli.files import ForPeople
 from holdfast.core.document import Json
 
 SHOWN = 10

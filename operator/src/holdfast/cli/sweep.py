@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 
 from holdfast.cli.ablate_picture import require_matplotlib
-from holdfast.cli.people import ForPeople, read_scenario
+from holdfast.cli.files import ForPeople, read_scenario
 from holdfast.cli.simulate import seed, write_json
 from holdfast.cli.strict import admit
 from holdfast.cli.sweep_picture import draw

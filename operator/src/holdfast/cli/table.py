@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from holdfast.core.document import Json
-from holdfast.core.verdict import guard_yaml
+from holdfast.core.verdict import Verdict, guard_yaml
 
+EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.ERROR: 2, Verdict.INCONCLUSIVE: 2}
 COLOURS = {"Pass": "green", "Fail": "red", "Error": "red", "Inconclusive": "yellow"}
 WIDTH = 110
 COLUMNS_MAX = 4

@@ -5,6 +5,7 @@ import logging
 import os
 from typing import Any
 
+from holdfast.core.document import summary
 from holdfast.core.scenario import Scenario, scenario_of
 from holdfast.core.verdict import Verdict, worst
 from holdfast.live import metrics
@@ -108,7 +109,7 @@ class ScenarioRun:
         finally:
             teller.cancel()
         verdict = worst(Verdict(a["verdict"]) for a in self._arms.values())
-        await self._finish(verdict, self._summary(verdict))
+        await self._finish(verdict, summary(verdict, self._arms.values()))
 
     async def say_waiting(self) -> None:
         self._message = "waits for the Scenario that is running"
@@ -145,12 +146,6 @@ class ScenarioRun:
     def _close_arm(self, entry: Json, verdict: Verdict, why: str) -> None:
         entry |= {"phase": "Complete", "verdict": str(verdict), "message": why}
         metrics.ARMS.labels(str(verdict)).inc()
-
-    def _summary(self, verdict: Verdict) -> str:
-        wrong = [
-            f"{a['name']}: {a['message']}" for a in self._arms.values() if a["verdict"] != "Pass"
-        ]
-        return "; ".join(wrong) or f"all {len(self._arms)} arms as expected ({verdict})"
 
     async def _tell(self) -> None:
         """Write the message whenever it has changed, once a second at most."""
