@@ -55,6 +55,12 @@ LINES: dict[str, tuple[DnsGuards, Bounds, bool]] = {
         True,
     ),
     "CheckOnce, 2 endpoints, 2 enactors, 4 plans": (AWS_2025, Bounds(2, 4, 1, 2, NO_FAULTS), True),
+    "Generation, 2 endpoints, 3 enactors, 4 plans": (
+        GENERATION,
+        Bounds(3, 4, 1, 2, NO_FAULTS),
+        True,
+    ),
+    "CheckOnce, 2 endpoints, 3 enactors, 3 plans": (AWS_2025, Bounds(3, 3, 1, 2, NO_FAULTS), True),
 }
 TLC_CASES = {
     "CheckOnce, 2 enactors, 4 plans, one expiry": Case(Fence.CHECK_ONCE, 4, expiries=1),

@@ -121,10 +121,11 @@ def test_a_reduction_changes_no_verdict(off: str, fence: Fence) -> None:
     assert bool(stuck(one, reduced)) == bool(stuck(two, full))
 
 
-def test_with_two_endpoints_the_reductions_change_no_verdict_either() -> None:
+@pytest.mark.parametrize("fence", [Fence.GENERATION, Fence.CHECK_ONCE])
+def test_with_two_endpoints_the_reductions_change_no_verdict_either(fence: Fence) -> None:
     bounds = Bounds(2, 2, 1, 2, Budgets(lock_expiries=0))
-    _, reduced = explored(aws(Fence.GENERATION), bounds)
-    _, full = explored(aws(Fence.GENERATION), bounds, forget=False, symmetry=False)
+    _, reduced = explored(aws(fence), bounds)
+    _, full = explored(aws(fence), bounds, forget=False, symmetry=False)
     assert (full.worlds, set(full.broken)) == (reduced.worlds, set(reduced.broken))
 
 
