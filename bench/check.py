@@ -22,7 +22,7 @@ from typing import Any
 from holdfast.core.bounds import Bounds, Budgets
 from holdfast.core.guards import AWS_2025, Cleanup, DnsGuards, Fence, Rollback
 from oracle.cases import Case
-from oracle.tlc import MODULES, Unavailable, fetch
+from oracle.tlc import MODULES, Unavailable, constants, fetch
 
 NO_FAULTS = Budgets(lock_expiries=0)
 GENERATION = DnsGuards(Fence.GENERATION, Cleanup.BY_AGE, Rollback.COUPLED)
@@ -68,13 +68,20 @@ TLC_CASES = {
 }
 
 
+def line_of(case: Case) -> tuple[DnsGuards, Bounds, bool]:
+    """The same model for our checker, all states."""
+    budgets = Budgets(crashes=case.crashes, lock_expiries=case.expiries)
+    bounds = Bounds(case.enactors, case.plans, case.retention, 1, budgets)
+    return DnsGuards(case.fence, Cleanup.BY_AGE, case.rollback), bounds, True
+
+
 def explore(name: str) -> dict[str, Any]:
     """One line, in this process: what was explored, in how many seconds of exploring."""
     from holdfast.check.dns import dns_model
     from holdfast.check.explorer import Explorer
     from holdfast.core.invariants import OUTAGE
 
-    guards, bounds, whole = LINES[name]
+    guards, bounds, whole = LINES.get(name) or line_of(TLC_CASES[name])
     explorer = Explorer(dns_model(guards, bounds))
     found = explorer.explore(frozenset() if whole else OUTAGE)
     return {
@@ -102,16 +109,7 @@ def tlc(jar: Path, case: Case) -> dict[str, Any]:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         shutil.copy(Path(__file__).parents[1] / "oracle" / MODULES[0], name)
-        constants = {
-            "Fence": f'"{case.fence}"',
-            "Rollback": f'"{case.rollback}"',
-            "Zones": case.enactors,
-            "Plans": case.plans,
-            "Retention": case.retention,
-            "Expiries": case.expiries,
-            "Crashes": case.crashes,
-        }
-        lines = ["SPECIFICATION Spec", "CONSTANTS", *(f"  {k} = {v}" for k, v in constants.items())]
+        lines = ["SPECIFICATION Spec", *constants(case)]
         (Path(name) / "DNSRace.cfg").write_text("\n".join(lines) + "\n")
         options = ["-XX:+UseParallelGC", f"-Djava.io.tmpdir={name}", "-cp", str(jar), "tlc2.TLC"]
         run = subprocess.run(
@@ -128,15 +126,6 @@ def tlc(jar: Path, case: Case) -> dict[str, Any]:
         raise RuntimeError(run.stdout[-2000:])
     seconds = time.perf_counter() - began
     return {"transitions": int(counted[1]), "states": int(counted[2]), "seconds": seconds}
-
-
-def ours(case: Case) -> dict[str, Any]:
-    """The same model under our checker, all states, in a process of its own."""
-    budgets = Budgets(crashes=case.crashes, lock_expiries=case.expiries)
-    bounds = Bounds(case.enactors, case.plans, case.retention, 1, budgets)
-    name = f"tlc {case.fence} {case.enactors} {case.plans} {case.expiries}"
-    LINES[name] = (DnsGuards(case.fence, Cleanup.BY_AGE, case.rollback), bounds, True)
-    return in_a_process(name)
 
 
 def median(rounds: list[dict[str, Any]], read: Callable[[dict[str, Any]], float]) -> float:
@@ -168,7 +157,7 @@ def bench(rounds: int) -> dict[str, Any]:
         pairs = []
         for number in range(rounds):
             print(f"[{number + 1}/{rounds}] {name}, TLC and ours", file=sys.stderr, flush=True)
-            pairs.append((tlc(jar, case), ours(case)))
+            pairs.append((tlc(jar, case), in_a_process(name)))
         document["besideTlc"][name] = {
             "tlcSeconds": round(statistics.median(t["seconds"] for t, _ in pairs), 2),
             "ourSeconds": round(statistics.median(o["seconds"] for _, o in pairs), 2),
@@ -188,12 +177,6 @@ def main() -> int:
     parser.add_argument("--line", help="explore one line and print what was found")
     arguments = parser.parse_args()
     if arguments.line:
-        if arguments.line.startswith("tlc "):
-            _, fence, enactors, plans, expiries = arguments.line.split()
-            budgets = Budgets(lock_expiries=int(expiries))
-            bounds = Bounds(int(enactors), int(plans), 1, 1, budgets)
-            guards = DnsGuards(Fence(fence), Cleanup.BY_AGE, Rollback.COUPLED)
-            LINES[arguments.line] = (guards, bounds, True)
         print(json.dumps(explore(arguments.line)))
         return 0
     document = bench(arguments.rounds) | {"cores": os.cpu_count()}

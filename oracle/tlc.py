@@ -59,9 +59,9 @@ def _is_whole(jar: Path) -> bool:
     return jar.exists() and hashlib.sha256(jar.read_bytes()).hexdigest() == SHA256
 
 
-def configuration(case: Case) -> str:
-    """What TLC is told of a case."""
-    constants: dict[str, str | int] = {
+def constants(case: Case) -> list[str]:
+    """The part of a configuration that says which case it is."""
+    values: dict[str, str | int] = {
         "Fence": f'"{case.fence}"',
         "Rollback": f'"{case.rollback}"',
         "Zones": case.enactors,
@@ -70,9 +70,13 @@ def configuration(case: Case) -> str:
         "Expiries": case.expiries,
         "Crashes": case.crashes,
     }
-    lines = [f"  {name} = {value}" for name, value in constants.items()]
+    return ["CONSTANTS", *(f"  {name} = {value}" for name, value in values.items())]
+
+
+def configuration(case: Case) -> str:
+    """What TLC is told of a case."""
     checks = ["INVARIANT Sound", "INVARIANT NoteState", "ACTION_CONSTRAINT NoteStep"]
-    return "\n".join(["SPECIFICATION Spec", "CONSTANTS", *lines, *checks, ""])
+    return "\n".join(["SPECIFICATION Spec", *constants(case), *checks, ""])
 
 
 def theirs(jar: Path, case: Case) -> Found:

@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.check.dns import dns_model
-from holdfast.check.explorer import Exploration, Explorer, TooLarge
+from holdfast.check.explorer import BUDGET_BITS, EXPIRIES, Exploration, Explorer, TooLarge
 from holdfast.check.liveness import stuck
 from holdfast.check.report import arm_document, check
 from holdfast.core.bounds import Bounds, Budgets
@@ -162,3 +162,42 @@ def test_what_was_not_explored_whole_is_never_a_prevention() -> None:
     checked = check(aws(Fence.GENERATION), SMALL)
     checked.found.exhaustive = False
     assert arm_document(arm, SMALL, checked)["verdict"] == "Inconclusive"
+
+
+@pytest.fixture(scope="module")
+def mortal() -> tuple[Explorer, Exploration]:
+    """Two enactors under a lock, one of which may die, and one lock of the living may expire."""
+    bounds = Bounds(2, 2, 1, 1, Budgets(crashes=1, lock_expiries=1))
+    return explored(aws(Fence.CHECK_IN_LOCK), bounds)
+
+
+def test_a_lock_of_the_dead_expires_without_touching_the_budget(
+    mortal: tuple[Explorer, Exploration],
+) -> None:
+    """Both ways round: after a free expiry the paid one is still to be had."""
+    explorer, found = mortal
+    epochs = {
+        (explorer.worlds.all[explorer.world_of(s)].epoch, left(explorer, s)) for s in found.parents
+    }
+    assert epochs == {(0, 1), (1, 1), (1, 0), (2, 0)}
+
+
+def left(explorer: Explorer, state: int) -> int:
+    """Expiries that the budget still holds."""
+    return state >> explorer.budget_shift + BUDGET_BITS * EXPIRIES
+
+
+def test_a_crash_brings_another_pod_or_the_same(mortal: tuple[Explorer, Exploration]) -> None:
+    explorer, found = mortal
+    crashes: set[tuple[str, bool]] = set()
+    for state in list(found.parents)[::53]:
+        for move in explorer.moves(state):
+            if move.who is not None and move.label.startswith("crashes"):
+                table = explorer.locals[move.who]
+                before = table.identity(explorer.local_of(state, move.who))
+                after = table.identity(explorer.local_of(move.state, move.who))
+                crashes.add((move.label, before == after))
+    assert crashes == {
+        ("crashes and starts again", False),
+        ("crashes and starts again in its Pod", True),
+    }
