@@ -4,12 +4,14 @@ A verdict is checked against what anybody could see, not against the code that g
 """
 
 import json
+import os
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import dns.exception
@@ -17,6 +19,9 @@ import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import orjson
+
+from e2e.cluster.kindconfig import AUDIT_LOGS, CLUSTER
 
 AUTHORITATIVE, RESOLVER = 30053, 30054
 NAME = "dynamodb.us-east-1.cloud.test"
@@ -49,6 +54,20 @@ def items(*words: str) -> list[Any]:
 def metrics(pod: str, namespace: str = SYSTEM) -> str:
     """What a Pod's /metrics says, through the API server."""
     return kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:9090/proxy/metrics")
+
+
+def audit_events(since: float = 0.0) -> list[dict[str, Any]]:
+    """What the API server's audit log has of this time (seconds since the epoch) and later.
+
+    Which requests are in it, e2e/cluster/files/audit-policy.yaml says. Read through the container
+    engine: nobody in the cluster may see it.
+    """
+    engine = os.environ["KIND_EXPERIMENTAL_PROVIDER"]
+    words = [engine, "exec", f"{CLUSTER}-control-plane", "sh", "-c", f"cat {AUDIT_LOGS}/*.log"]
+    done = subprocess.run(words, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr.decode()}"
+    found: list[dict[str, Any]] = [orjson.loads(line) for line in done.stdout.splitlines()]
+    return [e for e in found if datetime.fromisoformat(e["stageTimestamp"]).timestamp() >= since]
 
 
 def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:

@@ -15,7 +15,7 @@ from .engine import environment
 from .hashing import of_values
 from .health import Condition, Health, condition_of, ready_nodes
 from .kindconfig import CLUSTER, NODES, render
-from .paths import Cache
+from .paths import FILES, Cache
 from .progress import say, step
 from .state import Made
 
@@ -73,11 +73,18 @@ class Cluster:
         available = coredns.get("availableReplicas", 0) if isinstance(coredns, dict) else 0
         return condition_of(answering, available)
 
+    def _config(self) -> str:
+        return render(self.choice.image, self.cache.audit_policy)
+
+    def key(self, node_image: str) -> str:
+        """Changes with whatever a cluster is made from."""
+        return of_values([node_image, self._config(), _audit_policy()])
+
     def create(self, node_image: str) -> None:
         """From nothing to nodes that are Ready. A failure leaves no half-made cluster."""
-        config = render(self.choice.image)
-        self.cache.kind_config.write_text(config, encoding="utf-8")
-        state.save(self.cache, Made(self.choice, node_image, key(node_image, self.choice.image)))
+        self.cache.audit_policy.write_text(_audit_policy(), encoding="utf-8")
+        self.cache.kind_config.write_text(self._config(), encoding="utf-8")
+        state.save(self.cache, Made(self.choice, node_image, self.key(node_image)))
         try:
             words = ["kind", "create", "cluster", "--name", CLUSTER, "--image", node_image]
             words += ["--config", str(self.cache.kind_config), "--wait", "0s"]
@@ -146,6 +153,5 @@ class Cluster:
             state.forget(self.cache)
 
 
-def key(node_image: str, image: NodeImage) -> str:
-    """Changes with whatever a cluster is made from."""
-    return of_values([node_image, render(image)])
+def _audit_policy() -> str:
+    return (FILES / "audit-policy.yaml").read_text(encoding="utf-8")

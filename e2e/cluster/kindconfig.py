@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from .choice import NodeImage
 
@@ -17,6 +18,11 @@ POD_RANGE = "10.244.0.0/16"
 SERVICE_RANGE = "10.96.0.0/16"
 NODE_PORTS = (30053, 30054)
 """Published on 127.0.0.1, UDP and TCP each: the DNS server's and the caching resolver's."""
+
+AUDIT_FOLDER = "/etc/kubernetes/audit"
+AUDIT_POLICY = f"{AUDIT_FOLDER}/policy.yaml"
+AUDIT_LOGS = "/var/log/kubernetes/audit"
+"""On the control plane's node; what is written there, files/audit-policy.yaml says."""
 
 Patch = Mapping[str, object]
 
@@ -32,6 +38,7 @@ def kubeadm_patches(image: NodeImage) -> list[Patch]:
     return [
         {
             "kind": "ClusterConfiguration",
+            "apiServer": _audited(),
             # One of each: there is nobody to elect against, and the elections never rest.
             "controllerManager": {"extraArgs": {"leader-elect": "false"}},
             "scheduler": {"extraArgs": {"leader-elect": "false"}},
@@ -42,6 +49,33 @@ def kubeadm_patches(image: NodeImage) -> list[Patch]:
         {"kind": "JoinConfiguration", "nodeRegistration": _QUIET_KUBELET},
         {"kind": "KubeletConfiguration", **_kubelet(image)},
     ]
+
+
+def _audited() -> Patch:
+    """Blocking, as is the default: an event that a full buffer drops would be missed by a proof."""
+    return {
+        "extraArgs": {
+            "audit-policy-file": AUDIT_POLICY,
+            "audit-log-path": f"{AUDIT_LOGS}/audit.log",
+            "audit-log-maxsize": "100",
+            "audit-log-maxbackup": "5",
+        },
+        "extraVolumes": [
+            {
+                "name": "audit-policy",
+                "hostPath": AUDIT_FOLDER,
+                "mountPath": AUDIT_FOLDER,
+                "pathType": "Directory",
+                "readOnly": True,
+            },
+            {
+                "name": "audit-logs",
+                "hostPath": AUDIT_LOGS,
+                "mountPath": AUDIT_LOGS,
+                "pathType": "DirectoryOrCreate",
+            },
+        ],
+    }
 
 
 def _kubelet(image: NodeImage) -> Patch:
@@ -69,22 +103,31 @@ def _ports() -> list[Mapping[str, object]]:
     ]
 
 
-def kind_config(image: NodeImage, zones: Sequence[str] = ZONES) -> Mapping[str, object]:
+def kind_config(
+    image: NodeImage, audit_policy: Path, zones: Sequence[str] = ZONES
+) -> Mapping[str, object]:
+    """`audit_policy` is a file of this machine."""
     networking: dict[str, object] = {"podSubnet": POD_RANGE, "serviceSubnet": SERVICE_RANGE}
     if image is NodeImage.OWN:
         networking["disableDefaultCNI"] = True  # podnet.py is the pod network
     workers: list[Mapping[str, object]] = [
         {"role": "worker", "labels": {"topology.kubernetes.io/zone": zone}} for zone in zones
     ]
+    policy = {"hostPath": str(audit_policy), "containerPath": AUDIT_POLICY, "readOnly": True}
+    control_plane = {
+        "role": "control-plane",
+        "extraPortMappings": _ports(),
+        "extraMounts": [policy],
+    }
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "name": CLUSTER,
         "networking": networking,
         "kubeadmConfigPatches": [json.dumps(patch) for patch in kubeadm_patches(image)],
-        "nodes": [{"role": "control-plane", "extraPortMappings": _ports()}, *workers],
+        "nodes": [control_plane, *workers],
     }
 
 
-def render(image: NodeImage) -> str:
-    return json.dumps(kind_config(image), indent=2) + "\n"
+def render(image: NodeImage, audit_policy: Path) -> str:
+    return json.dumps(kind_config(image, audit_policy), indent=2) + "\n"

@@ -60,6 +60,11 @@ class Cache:
         return self.root / "kind.yaml"
 
     @property
+    def audit_policy(self) -> Path:
+        """Mounted into the control plane's node, so that its path has to outlive a checkout."""
+        return self.root / "audit-policy.yaml"
+
+    @property
     def state(self) -> Path:
         """How the present cluster was made."""
         return self.root / "cluster.json"

@@ -9,7 +9,7 @@ from . import apt, gobuild, imageload, nodeimage, programs, prune, state, versio
 from .choice import Choice, Engine, NodeImage
 from .engine import image_exists, look_and_choose, write_containers_conf
 from .health import Health
-from .kindcluster import Cluster, key
+from .kindcluster import Cluster
 from .paths import Cache
 from .progress import say, step
 
@@ -52,7 +52,7 @@ def _healthy(cluster: Cluster, made: state.Made) -> bool:
     if found.health is Health.HEALTHY:
         own = made.choice.image is NodeImage.OWN
         wanted = nodeimage.name() if own else versions.PUBLIC_NODE_IMAGE
-        if made.key != key(wanted, made.choice.image):
+        if made.key != cluster.key(wanted):
             say("the cluster was made from an older configuration: `down`, then `up` renews it")
         say(f"the cluster is healthy: {found.nodes}")
         return True

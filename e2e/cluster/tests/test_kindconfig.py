@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+import yaml
 
-from e2e.cluster.choice import NodeImage
+from e2e.cluster import kindcluster
+from e2e.cluster.choice import Choice, Engine, NodeImage
+from e2e.cluster.kindcluster import Cluster
 from e2e.cluster.kindconfig import NODES, ZONES, kubeadm_patches, render
+from e2e.cluster.paths import FILES, Cache
+
+POLICY = Path("/somewhere/audit-policy.yaml")
 
 
 def config(image: NodeImage) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(render(image))
+    found: dict[str, Any] = json.loads(render(image, POLICY))
     return found
 
 
@@ -51,3 +58,39 @@ def test_patches_are_documents_that_kind_can_match() -> None:
         "JoinConfiguration",
         "KubeletConfiguration",
     ]
+
+
+@pytest.mark.parametrize("image", NodeImage)
+def test_the_api_server_reads_the_audit_policy_that_the_node_is_given(image: NodeImage) -> None:
+    control_plane, *workers = config(image)["nodes"]
+    (mount,) = control_plane["extraMounts"]
+    assert mount["hostPath"] == str(POLICY)
+    assert mount["readOnly"] is True
+    assert not any("extraMounts" in worker for worker in workers)
+    api_server: Any = kubeadm_patches(image)[0]["apiServer"]
+    arguments, volumes = api_server["extraArgs"], api_server["extraVolumes"]
+    assert arguments["audit-policy-file"] == mount["containerPath"]
+    for file in (arguments["audit-policy-file"], arguments["audit-log-path"]):
+        folder = str(PurePosixPath(file).parent)
+        (volume,) = [v for v in volumes if v["mountPath"] == folder]
+        assert volume["hostPath"] == folder
+
+
+def test_the_audit_policy_ends_with_a_rule_that_keeps_nothing_else() -> None:
+    policy = yaml.safe_load((FILES / "audit-policy.yaml").read_text(encoding="utf-8"))
+    *rules, last = policy["rules"]
+    assert last == {"level": "None"}
+    kept = [rule for rule in rules if rule["level"] != "None"]
+    assert all(
+        group.startswith("system:serviceaccounts") for r in kept for group in r["userGroups"]
+    )
+
+
+def test_another_audit_policy_is_another_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(Cache(tmp_path), Choice(Engine.PODMAN, NodeImage.OWN))
+    before = cluster.key("an image")
+    assert cluster.key("an image") == before
+    monkeypatch.setattr(kindcluster, "_audit_policy", lambda: "rules: []")
+    assert cluster.key("an image") != before
