@@ -1,10 +1,12 @@
-"""Installs Debian packages that are missing, or says which ones a person has to install."""
+"""Debian packages: installs what is missing or says what a person has to, or only unpacks one."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from .command import ClusterError, execute, run
 from .progress import step
@@ -42,3 +44,21 @@ def require(packages: Sequence[str]) -> None:
         if code != 0:  # the lists may be absent or old
             run(["apt-get", "update"], timeout_seconds=300, env=_NONINTERACTIVE)
             run(install, timeout_seconds=900, env=_NONINTERACTIVE)
+
+
+def unpack(package: str, folder: Path) -> None:
+    """A package's files below a folder, nothing of it installed: no service starts, no root."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+        raise ClusterError(f"without apt there is no way to get {package} here")
+    download = ["apt-get", "download", package]
+    with (
+        step(f"getting {package}"),
+        tempfile.TemporaryDirectory(prefix="apt-") as scratch,
+    ):
+        code, _ = execute(download, timeout_seconds=300, env=_NONINTERACTIVE, cwd=Path(scratch))
+        if code != 0 and os.geteuid() == 0:  # the lists may be absent or old
+            run(["apt-get", "update"], timeout_seconds=300, env=_NONINTERACTIVE)
+        if code != 0:
+            run(download, timeout_seconds=300, env=_NONINTERACTIVE, cwd=Path(scratch))
+        (archive,) = Path(scratch).glob("*.deb")
+        run(["dpkg", "--extract", archive, folder], timeout_seconds=120)
