@@ -36,8 +36,8 @@ def prometheus() -> Prometheus:
     if found := _on_path():
         tool, server = found
     else:
-        with lock.held(cache):
-            if not unpacked.is_dir():
+        if not unpacked.is_dir():
+            with lock.held(cache):
                 _unpack(cache, unpacked)
         tool, server = unpacked / "promtool", unpacked / "prometheus"
     said = output([str(server), "--version"], timeout_seconds=30)
@@ -52,6 +52,8 @@ def promtool() -> Path:
 
 
 def _unpack(cache: Cache, target: Path) -> None:
+    if target.is_dir():  # another process was quicker
+        return
     with tempfile.TemporaryDirectory(dir=cache.scratch, prefix="prometheus-") as scratch:
         files = Path(scratch) / "files"
         apt.unpack(_PACKAGE, files)
