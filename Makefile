@@ -28,7 +28,7 @@ demo: install ## Cluster, chart, the Scenario dns-race, and what customers saw (
 	@$(WITH_CLUSTER) $(BIN)/holdfast run dns-race --json out/dns-race.json
 
 .PHONY: test
-test: lint unit e2e ## Everything: lint, unit tests, and the end-to-end tests on the cluster
+test: lint lint-chart unit e2e ## Everything: lint, unit tests, and the end-to-end tests on the cluster
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy strict, and the layers of the architecture
@@ -38,6 +38,10 @@ lint: $(READY) ## ruff, mypy strict, and the layers of the architecture
 	@$(BIN)/mypy --strict -p e2e -p bench -p oracle
 	@$(BIN)/mypy --strict examples
 	@$(BIN)/lint-imports
+
+.PHONY: lint-chart
+lint-chart: $(READY) ## checkov and kube-score over the rendered chart; waivers need a reason
+	@$(BIN)/python -m e2e.charts
 
 .PHONY: unit
 unit: $(READY) ## Tests that need no cluster

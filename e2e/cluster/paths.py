@@ -39,6 +39,11 @@ class Cache:
         return self.root / "roots"
 
     @property
+    def venvs(self) -> Path:
+        """Python programs with dependencies of their own, named with the hash of those."""
+        return self.root / "venvs"
+
+    @property
     def scratch(self) -> Path:
         """Half-made things; nothing in it survives the program that made it."""
         return self.root / "scratch"

@@ -60,5 +60,6 @@ COREDNS = Program("coredns", versions.COREDNS, ".", f"coredns-{versions.COREDNS}
 PAUSE = Program("pause", "v1", ".", "pause-v1", "pause.go")
 KIND = Program("kind", versions.KIND, "sigs.k8s.io/kind")
 HELM = Program("helm", versions.HELM, "helm.sh/helm/v3/cmd/helm")
+KUBE_SCORE = Program("kube-score", versions.KUBE_SCORE, "github.com/zegl/kube-score/cmd/kube-score")
 
 NODE = (KUBELET, APISERVER, KUBEADM, CONTROLLER_MANAGER, SCHEDULER, PROXY, KUBECTL, ETCD, PAUSE)

@@ -9,6 +9,7 @@ KIND = "v0.33.0"
 HELM = "v3.22.0"
 ETCD = "v3.6.5"
 COREDNS = "v1.14.7"
+KUBE_SCORE = "v1.20.0"
 
 DEBIAN_SUITE = "bookworm"
 """What the own node image and the own Python base are made of."""
