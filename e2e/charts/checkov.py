@@ -23,7 +23,14 @@ def python(cache: Cache) -> Path:
             for old in cache.venvs.glob("checkov-*"):
                 shutil.rmtree(old)
             run([sys.executable, "-m", "venv", folder], timeout_seconds=120)
-            pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            pip: list[str | Path] = [
+                interpreter,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ]
             run([*pip, "--requirement", REQUIREMENTS], timeout_seconds=900)
             ready.touch()
     return interpreter

@@ -1,0 +1,304 @@
+"""What the audit log of the API server proves, as pure functions over its events.
+
+Nothing here asks the operator what it did: the API server wrote down who asked for what, and which
+role allowed it.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from holdfast.core.guards import Cleanup, DnsGuards, Fence, dns_guards
+
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+SCENARIO_LABEL = "holdfast.dev/scenario"
+RBAC = "rbac.authorization.k8s.io"
+_ALLOWED_BY = re.compile(r' of (?:Cluster)?Role "([^"]+)" ')
+_ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
+
+
+class Right(NamedTuple):
+    """`resource` bears its subresource after a slash; `name` is "" where all are meant."""
+
+    verb: str
+    group: str
+    resource: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.resource}.{self.group}" if self.group else self.resource
+        return f"{self.verb} {what}" + (f" {self.name}" if self.name else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a ServiceAccount. `role` is the one that allowed it, "" if it was forbidden;
+    `body` is None where the audit policy keeps none."""
+
+    at: float
+    space: str
+    account: str
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+    role: str
+    code: int
+    body: Any = None
+
+    @property
+    def forbidden(self) -> bool:
+        return not self.role
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.code < 300
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/{self.name}".strip("/")
+        return f"{self.account} {Right(self.verb, self.group, self.resource)} {where} ({self.code})"
+
+
+def request_of(event: Mapping[str, Any]) -> Request | None:
+    """None for what no ServiceAccount asked, and for the end of a watch, whose start is told."""
+    account = _ACCOUNT.fullmatch(event["user"]["username"])
+    if account is None or "objectRef" not in event:
+        return None
+    if event["verb"] == "watch" and event["stage"] != "ResponseStarted":
+        return None
+    about, notes = event["objectRef"], event.get("annotations") or {}
+    allowed = notes.get("authorization.k8s.io/decision") == "allow"
+    role = _ALLOWED_BY.search(notes.get("authorization.k8s.io/reason", "")) if allowed else None
+    sub = about.get("subresource")
+    return Request(
+        at=datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp(),
+        space=account[1],
+        account=account[2],
+        verb=event["verb"],
+        group=about.get("apiGroup", ""),
+        resource=about.get("resource", "") + (f"/{sub}" if sub else ""),
+        namespace=about.get("namespace", ""),
+        name=about.get("name", ""),
+        role=(role[1] if role else "?") if allowed else "",
+        code=(event.get("responseStatus") or {}).get("code", 0),
+        body=event.get("requestObject"),
+    )
+
+
+def requests_of(events: Iterable[Mapping[str, Any]]) -> list[Request]:
+    """In the order in which they came."""
+    found = (request_of(event) for event in events)
+    return sorted((r for r in found if r is not None), key=lambda r: r.at)
+
+
+# --- rights ---------------------------------------------------------------------------------------
+
+
+def granted(role: Mapping[str, Any]) -> set[Right]:
+    """The rights of a Role or ClusterRole, one by one. ValueError for a wildcard."""
+    found = set()
+    for rule in role.get("rules") or ():
+        for group in rule.get("apiGroups") or [""]:
+            for resource in rule.get("resources") or ():
+                for verb in rule["verbs"]:
+                    if "*" in (group, resource, verb):
+                        raise ValueError(f"{role['metadata']['name']} grants a wildcard: {rule}")
+                    names = rule.get("resourceNames") or [""]
+                    found |= {Right(verb, group, resource, name) for name in names}
+    return found
+
+
+def used(requests: Iterable[Request]) -> dict[str, set[Right]]:
+    """For each role the rights that a request was allowed by.
+
+    No request asks for `bind`; creating a binding does, for the role that the binding names.
+    """
+    found: dict[str, set[Right]] = {}
+    for request in requests:
+        if request.forbidden:
+            continue
+        rights = found.setdefault(request.role, set())
+        rights.add(Right(request.verb, request.group, request.resource))
+        if request.group == RBAC and request.verb == "create" and request.ok:
+            name = request.body["roleRef"]["name"]
+            rights.add(Right("bind", RBAC, "clusterroles", name))
+    return found
+
+
+def never_used(
+    roles: Mapping[str, set[Right]],
+    requests: Iterable[Request],
+    waived: Mapping[tuple[str, str], str],
+) -> list[str]:
+    """What was granted and never asked for, without a waiver: role and right.
+
+    A right for single names is also used by requests that are for one of these names.
+    """
+    requests = list(requests)
+    exercised = used(requests)
+    for request in requests:
+        if not request.forbidden and request.name:
+            right = Right(request.verb, request.group, request.resource, request.name)
+            exercised[request.role].add(right)
+    return sorted(
+        f"{role}: {right}"
+        for role, rights in roles.items()
+        for right in rights - exercised.get(role, set())
+        if (role, str(right)) not in waived
+    )
+
+
+def not_granted(roles: Mapping[str, set[Right]], requests: Iterable[Request]) -> list[str]:
+    """What was allowed by one of these roles without being a right of it now: a role had more once,
+    or something else than these roles gives rights."""
+    plain = {
+        role: {Right(r.verb, r.group, r.resource) for r in rights} for role, rights in roles.items()
+    }
+    return sorted(
+        f"{role}: {right}"
+        for role, rights in used(requests).items()
+        for right in rights
+        if right not in plain.get(role, set()) | roles.get(role, set())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often one account may be told no, for one right in one namespace, before the authoriser
+    has heard of a new binding."""
+
+    times: int
+    seconds: float
+
+
+def forbidden(
+    roles: Mapping[str, set[Right]], requests: Iterable[Request], patience: Patience
+) -> list[str]:
+    """Requests that were forbidden, unless each of three holds: the account has this right by a
+    role that allows it things; it was told no few times, and within a short while."""
+    requests = list(requests)
+    of_account: dict[tuple[str, str], set[Right]] = {}
+    for request in requests:
+        if not request.forbidden:
+            rights = of_account.setdefault((request.space, request.account), set())
+            rights |= {Right(r.verb, r.group, r.resource) for r in roles.get(request.role, ())}
+    refusals: dict[tuple[str, str, Right, str], list[Request]] = {}
+    for request in requests:
+        if request.forbidden:
+            right = Right(request.verb, request.group, request.resource)
+            key = (request.space, request.account, right, request.namespace)
+            refusals.setdefault(key, []).append(request)
+    found = []
+    for (space, account, right, namespace), told in refusals.items():
+        if right not in of_account.get((space, account), set()):
+            found.append(f"{account}: {right} in {namespace!r} was never granted")
+        elif len(told) > patience.times or told[-1].at - told[0].at > patience.seconds:
+            spell = f"{len(told)} times in {told[-1].at - told[0].at:.1f} s"
+            found.append(f"{account}: {right} in {namespace!r} was forbidden {spell}")
+    return sorted(found)
+
+
+# --- preconditions --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was looked at, by verb, and what of it was wrong."""
+
+    seen: Counter[str]
+    wrong: list[str]
+
+
+def preconditions(requests: Iterable[Request], enactors: Collection[str]) -> Proof:
+    """Every write of a Service by one of these accounts, where the guards in force ask for one.
+
+    With `Generation` a PUT bears uid and resourceVersion, and a patch begins with a test; with
+    `PinLive` a DELETE bears uid and resourceVersion. A creation needs none: the name is its own.
+    Guards are those of the Region that was created last in the namespace.
+    """
+    guards: dict[str, DnsGuards] = {}
+    seen: Counter[str] = Counter()
+    wrong = []
+    for request in requests:
+        if (request.verb, request.resource) == ("create", "regions") and request.ok:
+            guards[request.namespace] = dns_guards(request.body["spec"].get("guards") or {})
+        if request.account not in enactors or request.resource != "services":
+            continue
+        if request.forbidden or request.verb not in WRITES or request.verb == "create":
+            continue
+        if request.namespace not in guards:
+            wrong.append(f"{request}: no Region was created in its namespace")
+            continue
+        if not _asks(guards[request.namespace], request.verb):
+            continue
+        seen[request.verb] += 1
+        missing = _missing(request)
+        if missing:
+            wrong.append(f"{request}: {missing}")
+    return Proof(seen, wrong)
+
+
+def _asks(guards: DnsGuards, verb: str) -> bool:
+    """Whether a write has to bear a precondition under these guards."""
+    if verb == "delete":
+        return guards.cleanup is Cleanup.PIN_LIVE
+    return guards.fence is Fence.GENERATION
+
+
+def _missing(request: Request) -> str:
+    """What is wrong with a write's precondition, "" if nothing is."""
+    match request.verb, request.body:
+        case "update", {"metadata": {"uid": str(uid), "resourceVersion": str(version)}}:
+            return "" if uid and version not in ("", "0") else "an empty precondition"
+        case "update", _:
+            return "a PUT without uid and resourceVersion"
+        case "patch", [{"op": "test"}, *_]:
+            return ""
+        case "patch", _:
+            return "a patch that does not begin with a test"
+        case "delete", {"preconditions": {"uid": str(uid), "resourceVersion": str(version)}}:
+            return "" if uid and version not in ("", "0") else "an empty precondition"
+        case "delete", _:
+            return "a DELETE without uid and resourceVersion"
+    return f"{request.verb} can bear no precondition"
+
+
+# --- where is written -----------------------------------------------------------------------------
+
+
+def arms(requests: Iterable[Request]) -> set[str]:
+    """The namespaces that were created for Scenarios."""
+    return {
+        request.body["metadata"]["name"]
+        for request in requests
+        if (request.verb, request.resource) == ("create", "namespaces")
+        and request.ok
+        and SCENARIO_LABEL in request.body["metadata"].get("labels", {})
+    }
+
+
+def strays(
+    requests: Iterable[Request], system: str, elsewhere: Collection[tuple[str, Right]]
+) -> list[str]:
+    """Writes outside the namespaces of Scenarios, forbidden ones too: nobody is to try.
+
+    `elsewhere` is what an account may write without a namespace, or outside of these.
+    An account of any other namespace than `system` is an arm's, and writes in its own only.
+    """
+    requests = list(requests)
+    inside = arms(requests)
+    found = []
+    for request in requests:
+        if request.verb not in WRITES:
+            continue
+        right = Right(request.verb, request.group, request.resource)
+        if request.space != system:
+            if request.namespace != request.space:
+                found.append(f"{request.space}: {request}")
+        elif request.namespace not in inside and (request.account, right) not in elsewhere:
+            found.append(str(request))
+    return sorted(set(found))
