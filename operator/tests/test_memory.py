@@ -12,11 +12,11 @@ from drive import plan
 from holdfast.core.actor import Actor, Rules
 from holdfast.core.enactor import START, enact
 from holdfast.core.guards import Cleanup, DnsGuards, Fence, Rollback
-from holdfast.core.intents import Create, Intent, Reach
+from holdfast.core.intents import MUTATIONS, Create, Intent, Reach
 from holdfast.core.places import PLACES, Place
 from holdfast.core.replies import Overloaded, Rejected, Reply
 from holdfast.core.rounds import Flow, Round
-from holdfast.fake import MUTATIONS, FakeApi, Lost
+from holdfast.fake import FakeApi, Lost
 
 ACTORS = tuple(Actor(zone, f"{zone}/pod") for zone in ("a", "b", "c"))
 GUARDS = [DnsGuards(*g) for g in product(Fence, Cleanup, Rollback)]

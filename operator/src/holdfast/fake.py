@@ -31,7 +31,10 @@ from holdfast.core.intents import (
     Unpin,
 )
 from holdfast.core.objects import Alias, Lease, Plan, Slice, Stored, Tree
+from holdfast.core.policy import denied
+from holdfast.core.repair import broken_endpoints, only
 from holdfast.core.replies import (
+    ADMISSION_POLICY,
     Absent,
     Conflict,
     Deleted,
@@ -51,7 +54,6 @@ from holdfast.core.replies import (
 )
 
 Key: TypeAlias = tuple[type[Any], str]
-MUTATIONS = (Create, Replace, Overwrite, PatchAlias, Pin, Unpin, Delete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,15 @@ class Change:
 class FakeApi:
     """One namespace of an API server, and the DNS server that watches it without lag."""
 
-    def __init__(self, objects: Mapping[Key, Stored] | None = None, version: int = 0) -> None:
+    def __init__(
+        self,
+        objects: Mapping[Key, Stored] | None = None,
+        version: int = 0,
+        admission: bool = False,
+    ) -> None:
         self.objects: dict[Key, Stored] = dict(objects or {})
         self.version = version
+        self.admission = admission
         self.changes: list[Change] = []
         """Every change since this server began, in order: what a watch delivers."""
         self.writes: list[Intent] = []
@@ -104,10 +112,17 @@ class FakeApi:
 
     def ready(self, intent: Intent) -> bool:
         """Whether an intent can be performed now: a Pick waits for a plan."""
-        if not isinstance(intent, Pick):
-            return True
+        return not isinstance(intent, Pick) or self.picked(intent) is not None
+
+    def picked(self, intent: Pick) -> Plan | None:
+        """What a Pick takes; None while it has to wait."""
         newest = self.newest_plan()
-        return newest is not None and newest.generation > intent.above
+        if newest is None or newest.generation > intent.above:
+            return newest
+        if not intent.repairs:
+            return None
+        broken = broken_endpoints(newest, self.objects.values())
+        return only(newest, broken) if broken else None
 
     def perform(self, intent: Intent, now: float = 0.0, lost: Lost | None = None) -> Reply:
         """Do what an intent asks. A lost call times out: a lost reply after its effect."""
@@ -135,11 +150,10 @@ class FakeApi:
                 return self._pin(intent, tree, uid, holder, now)
             case Delete():
                 return self._delete(intent, now)
-            case Pick(above):
-                newest = self.newest_plan()
-                assert newest is not None, "ask `ready` first"
-                assert newest.generation > above, "ask `ready` first"
-                return Picked(newest, now)
+            case Pick():
+                plan = self.picked(intent)
+                assert plan is not None, "ask `ready` first"
+                return Picked(plan, now)
             case Prove(tree, addresses):
                 served = self.served(tree)
                 return Proven(now) if served == addresses else Unproven(f"{served}", now)
@@ -192,16 +206,23 @@ class FakeApi:
 
     def _change(self, intent: Intent, stored: Stored, wanted: Stored, now: float) -> Reply:
         """Store another content of an object; the same content moves no version."""
+        if refused := self._refused(stored, wanted, now):
+            return refused
         if _versioned(wanted, stored.uid, stored.resource_version) == stored:
             return Written(stored, now)
         return self._put(intent, wanted, stored.uid, now)
+
+    def _refused(self, before: Stored | None, after: Stored | None, now: float) -> Reply | None:
+        """A policy's word, where they are in force."""
+        why = denied(before, after) if self.admission else ""
+        return Rejected(ADMISSION_POLICY, why, now) if why else None
 
     def _create(self, intent: Intent, obj: Stored, now: float) -> Reply:
         if obj.resource_version:
             return Overloaded(now)  # a real server says 500 to what claims to exist already
         if key_of(obj) in self.objects:
             return Exists(now)
-        return self._new(intent, obj, now)
+        return self._refused(None, obj, now) or self._new(intent, obj, now)
 
     def _replace(self, intent: Intent, obj: Stored, now: float) -> Reply:
         stored = self.objects.get(key_of(obj))
@@ -213,8 +234,10 @@ class FakeApi:
 
     def _overwrite(self, intent: Intent, obj: Stored, now: float) -> Reply:
         stored, manners = self.objects.get(key_of(obj)), _manners(obj)
+        if stored is None and not manners.creates:
+            return Absent(now)
         if stored is None:
-            return self._new(intent, obj, now) if manners.creates else Absent(now)
+            return self._refused(None, obj, now) or self._new(intent, obj, now)
         if not manners.unconditional:
             return Rejected(
                 "FieldValueInvalid", "resourceVersion must be specified for an update", now
@@ -253,6 +276,8 @@ class FakeApi:
             return Conflict(now)
         if intent.resource_version and intent.resource_version != found.resource_version:
             return Conflict(now)
+        if refused := self._refused(found, None, now):
+            return refused
         self._drop(key)
         self.writes.append(intent)
         if isinstance(found, Tree):

@@ -1,13 +1,17 @@
 """The DNS loops as a model: enactors and planner by their own flows, and locks that expire."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from holdfast.check import renaming
 from holdfast.check.model import Actor, Budgets, Model, Objects
 from holdfast.core import actor as core
+from holdfast.core.acts import Order
 from holdfast.core.bounds import Bounds
 from holdfast.core.enactor import START, enact
-from holdfast.core.guards import LOCKS, Cleanup, DnsGuards, Fence
+from holdfast.core.freeze import FOREVER, Freeze
+from holdfast.core.guards import LOCKS, Cleanup, DnsGuards, Fence, Switch
 from holdfast.core.intents import Intent
 from holdfast.core.invariants import (
     Invariant,
@@ -17,11 +21,16 @@ from holdfast.core.invariants import (
     goes_back,
     live_delete,
     mixed_answers,
+    overrides_a_freeze,
 )
 from holdfast.core.lock import parse_lock
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Lease, Plan, Slice, Stored, Tree
+from holdfast.core.override import Override, freeze, override, thaw
 from holdfast.core.planner import append, newest_generation
+from holdfast.core.replies import Reply
 from holdfast.core.rounds import Flow
+from holdfast.core.scenario import Arm
+from holdfast.core.starts import Start, alias_of, kinds_of, slice_of, tree_of
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e")
 ENDPOINTS = ("dynamodb", "kinesis", "sqs")
@@ -29,8 +38,25 @@ LOCK_SECONDS = 10.0
 EPOCH_SECONDS = 11.0
 
 
-def dns_model(guards: DnsGuards, bounds: Bounds) -> Model:
-    """The system of a Scenario's arm within bounds. Starts with nothing: no plan, no alias."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an arm has besides its loops: how its namespace looks at first, and what a human enters,
+    at any moment."""
+
+    start: Start | None = None
+    orders: tuple[Order, ...] = ()
+
+
+NOTHING_SPECIAL = Setting()
+
+
+def setting_of(arm: Arm) -> Setting:
+    return Setting(arm.start, tuple(a.does for a in arm.acts if isinstance(a.does, Order)))
+
+
+def dns_model(guards: DnsGuards, bounds: Bounds, setting: Setting = NOTHING_SPECIAL) -> Model:
+    """The system of a Scenario's arm within bounds. Without a start of its own it begins with
+    nothing: no plan, no alias."""
     rules = core.Rules(guards, bounds.retention, LOCK_SECONDS)
 
     def flow_of(zone: str) -> Callable[[str, Any], Flow]:
@@ -40,25 +66,61 @@ def dns_model(guards: DnsGuards, bounds: Bounds) -> Model:
         actors=tuple(
             Actor(zone, flow_of(zone), START, lambda outcome: outcome.then)
             for zone in ZONES[: bounds.enactors]
-        ),
+        )
+        + tuple(_human(number, order) for number, order in enumerate(setting.orders)),
+        objects=_objects(setting.start),
         environment=lambda objects: _planner(objects, bounds),
         broken=broken,
         broken_step=broken_step,
-        goal=is_converged,
+        goal=lambda objects: is_converged(objects, guards.keeps_last_good),
         budgets=Budgets(
             bounds.budgets.crashes,
             bounds.budgets.lost_replies,
             bounds.budgets.stale_reads,
-            bounds.budgets.lock_expiries if _has_lock(guards) else 0,
+            bounds.budgets.lock_expiries if _has_lock(guards) or setting.start else 0,
         ),
-        versioned=_versioned(guards),
-        symmetric=not _has_lock(guards) and guards.cleanup is not Cleanup.PIN_LIVE,
+        versioned=_versioned(guards, bool(setting.orders)),
+        symmetric=not (_has_lock(guards) or guards.pins or setting.orders or setting.start),
+        admission=guards.admission is Switch.ENABLED,
         holders=_holders,
         restarts=True,
         leases=guards.fence is Fence.LEADER_ONLY,
         epoch_seconds=EPOCH_SECONDS,
         project=_without_writer,
     )
+
+
+def _human(number: int, order: Order) -> Actor:
+    """An operator on call: one command, once."""
+    word = Freeze("oncall", FOREVER, "")
+
+    def flow(_: str, __: Any) -> Generator[Intent, Reply, Any]:
+        match order.command:
+            case "override":
+                chosen = word if order.freeze else None
+                return override(
+                    Override("oncall", order.endpoint, order.plan, order.addresses, chosen)
+                )
+            case "freeze":
+                return freeze(word)
+            case "thaw":
+                return thaw("oncall")
+
+    return Actor(f"operator-{number}", flow, order)
+
+
+def _objects(start: Start | None) -> Objects:
+    """A bad start, in the explorer's own uids: they count the objects from 0."""
+    if start is None:
+        return {}
+    endpoint = ENDPOINTS[0]
+    objects: list[Stored] = []
+    if Tree in kinds_of(start):
+        objects.append(tree_of(endpoint))
+    if Slice in kinds_of(start):
+        objects.append(slice_of(endpoint, renaming.uid(0)))
+    objects.append(alias_of(start, endpoint, 0.0))
+    return {(type(o), o.name): o for o in objects}
 
 
 def content(generation: int, endpoints: int) -> tuple[EndpointPlan, ...]:
@@ -72,17 +134,27 @@ def _planner(objects: Objects, bounds: Bounds) -> Iterable[tuple[str, Intent]]:
         (o for o in objects.values() if isinstance(o, Plan)),
         (o for o in objects.values() if isinstance(o, Alias)),
     )
-    if newest < bounds.plans:
-        yield "planner", next(append(content(newest + 1, bounds.endpoints), newest))
+    if newest >= bounds.plans:
+        return
+    wanted = content(newest + 1, bounds.endpoints)
+    yield "planner", next(append(wanted, newest))
+    plans = [o for o in objects.values() if isinstance(o, Plan)]
+    if sum(not any(e.front_ends for e in p.endpoints) for p in plans) < bounds.bare_plans:
+        bare = tuple(replace(e, front_ends=()) for e in wanted)
+        yield "planner", next(append(bare, newest))
 
 
 def _has_lock(guards: DnsGuards) -> bool:
     return guards.fence in LOCKS or guards.fence is Fence.LEADER_ONLY
 
 
-def _versioned(guards: DnsGuards) -> frozenset[type]:
-    """The kinds whose versions these rungs send as a precondition."""
+def _versioned(guards: DnsGuards, by_hand: bool) -> frozenset[type]:
+    """The kinds whose versions these rungs, or a human, send as a precondition."""
     kinds: set[type] = {Lease}
+    if guards.repairs:
+        kinds.add(Slice)
+    if by_hand:
+        kinds |= {Alias, Slice}
     if guards.fence in (Fence.RESOURCE_VERSION, Fence.GENERATION):
         kinds.add(Alias)
     if guards.cleanup in (Cleanup.REREAD_BEFORE_DELETE, Cleanup.PIN_LIVE):
@@ -92,18 +164,7 @@ def _versioned(guards: DnsGuards) -> frozenset[type]:
 
 def _without_writer(obj: Stored) -> Stored:
     """`writer` is a note for people; no flow reads it."""
-    if isinstance(obj, Alias) and obj.writer:
-        return Alias(
-            obj.endpoint,
-            obj.target,
-            obj.generation,
-            obj.rollback,
-            obj.lock,
-            "",
-            obj.uid,
-            obj.resource_version,
-        )
-    return obj
+    return replace(obj, writer="") if isinstance(obj, Alias) and obj.writer else obj
 
 
 def _holders(objects: Objects, now: float) -> Iterable[str]:
@@ -140,20 +201,26 @@ def broken_step(before: Objects, after: Objects) -> Iterable[str]:
         then = after.get((kind, name))
         if isinstance(obj, Alias) and isinstance(then, Alias) and goes_back(obj, then):
             yield Invariant.MONOTONE
+        if isinstance(obj, Alias) and isinstance(then, Alias) and overrides_a_freeze(obj, then):
+            yield Invariant.FROZEN_STAYS
         if kind is Tree and then is None and live_delete(world_of(before), name):
             yield Invariant.NO_LIVE_DELETE
 
 
-def is_converged(objects: Objects) -> bool:
-    """Every endpoint of the newest plan is live, with an answer."""
+def is_converged(objects: Objects, keeps_last_good: bool = False) -> bool:
+    """Every endpoint of the newest plan is live, with an answer; frozen ones need no more than an
+    answer, nor do those whose last good answer is kept."""
     plans = [o for o in objects.values() if isinstance(o, Plan)]
     if not plans:
         return True
     newest = max(plans, key=lambda p: p.generation)
     world = world_of(objects)
-    return all(
-        (alias := world.aliases.get(e.endpoint)) is not None
-        and alias.generation == newest.generation
-        and alias.target in world.trees
-        for e in newest.endpoints
-    )
+    return all(_is_as_planned(world, newest, e, keeps_last_good) for e in newest.endpoints)
+
+
+def _is_as_planned(world: World, newest: Plan, wanted: EndpointPlan, keeps_last_good: bool) -> bool:
+    alias = world.aliases.get(wanted.endpoint)
+    is_kept = keeps_last_good and not wanted.front_ends
+    if alias is None or alias.target not in world.trees:
+        return is_kept and alias is None
+    return alias.generation == newest.generation or bool(alias.frozen) or is_kept

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from holdfast.check.locals import Locals
 from holdfast.check.model import Model
 from holdfast.check.worlds import Effect, Worlds
-from holdfast.core.intents import Get, Intent, List, Pick
+from holdfast.core.intents import MUTATIONS, Get, Intent, List, Pick
 from holdfast.core.objects import Stored
 from holdfast.core.replies import Passed
-from holdfast.fake import MUTATIONS, FakeApi, Lost
+from holdfast.fake import FakeApi, Lost
 
 LOCAL_BITS = 18
 WORLD_BITS = 24

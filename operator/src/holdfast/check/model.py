@@ -69,6 +69,7 @@ class Model:
     alike, which merges states. The explorer refuses an intent that sends one all the same.
     `symmetric`: the actors are alike and no name of theirs reaches the world: they share one flow,
     and states that differ only in who is who are one.
+    `admission`: the API server has the policies of `dns.admission` in force.
     `holders(objects, now)`: the identities whose lock still holds; `epoch_seconds` is longer than
     any lock. `restarts`: a crash may also bring an actor back under its former identity, as a
     container that starts again in its Pod; what it held then counts as its own. `leases`: what is
@@ -85,6 +86,7 @@ class Model:
     budgets: Budgets = field(default_factory=Budgets)
     versioned: frozenset[type[Any]] | None = None
     symmetric: bool = False
+    admission: bool = False
     holders: Callable[[Objects, float], Iterable[str]] = _nothing
     leases: bool = False
     restarts: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from holdfast.check.dns import dns_model, world_of
+from holdfast.check.dns import NOTHING_SPECIAL, Setting, dns_model, world_of
 from holdfast.check.explorer import Exploration, Explorer
 from holdfast.check.liveness import stuck
 from holdfast.check.model import Objects
@@ -14,7 +14,7 @@ from holdfast.core.guards import DnsGuards, effective
 from holdfast.core.invariants import OUTAGE, Invariant
 from holdfast.core.objects import Alias, Tree
 from holdfast.core.scenario import Arm
-from holdfast.core.verdict import Outcome, Verdict, guards_missing
+from holdfast.core.verdict import EITHER, Outcome, Verdict, guards_missing
 
 Json: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, int, int], None]
@@ -49,10 +49,11 @@ def check(
     whole: bool = True,
     max_states: int | None = None,
     progress: Progress | None = None,
+    setting: Setting = NOTHING_SPECIAL,
 ) -> Checked:
     """Explore all states within the bounds, safety and liveness; with `whole` false, until the
     outage is found. Raises TooLarge above `max_states`."""
-    explorer = Explorer(dns_model(guards, bounds))
+    explorer = Explorer(dns_model(guards, bounds, setting))
     stop = frozenset[str]() if whole else OUTAGE
     found = explorer.explore(stop, max_states, progress)
     traces = {
@@ -88,13 +89,13 @@ def arm_document(arm: Arm, bounds: Bounds, checked: Checked) -> Json:
     found, broken = checked.found, [Invariant(name) for name in checked.broken]
     reproduced = bool(OUTAGE & set(broken))
     outcome = Outcome.REPRODUCED if reproduced else Outcome.PREVENTED
-    verdict, why = _judge(arm.expect, outcome, found)
+    verdict, why = _judge(arm, outcome, found, broken)
     missing = guards_missing(broken, arm.guards)
     told = next((i for i in TRACED if i in checked.traces), None)
     document = {
         "name": arm.name,
         "guards": effective(arm.guards),
-        "expect": str(arm.expect),
+        "expect": str(arm.expect or EITHER),
         "outcome": str(outcome),
         "verdict": str(verdict),
         "message": why,
@@ -128,15 +129,32 @@ def row_document(row: Row) -> Json:
     return {"n": row.number} | {k: v for k, v in zip(names, values, strict=True) if v}
 
 
-def _judge(expect: Outcome, outcome: Outcome, found: Exploration) -> tuple[Verdict, str]:
+def _judge(
+    arm: Arm, outcome: Outcome, found: Exploration, broken: list[Invariant]
+) -> tuple[Verdict, str]:
     """An outage found is one, however little was explored; that there is none is only known of
     what was explored whole."""
-    if outcome is expect:
-        if outcome is Outcome.PREVENTED and not found.exhaustive:
-            return Verdict.INCONCLUSIVE, "not everything within the bounds was explored"
-        return Verdict.PASS, "as expected"
-    if outcome is Outcome.REPRODUCED:
+    if arm.expect is Outcome.PREVENTED and outcome is Outcome.REPRODUCED:
         return Verdict.FAIL, "an interleaving leads to the outage although none was expected to"
-    if not found.exhaustive:
+    if arm.expect is Outcome.REPRODUCED and outcome is Outcome.PREVENTED and found.exhaustive:
+        return Verdict.FAIL, "no interleaving within the bounds leads to the outage"
+    if outcome is Outcome.PREVENTED and not found.exhaustive:
         return Verdict.INCONCLUSIVE, "not everything within the bounds was explored"
-    return Verdict.FAIL, "no interleaving within the bounds leads to the outage"
+    return _judge_the_rest(arm, found, broken)
+
+
+def _judge_the_rest(arm: Arm, found: Exploration, broken: list[Invariant]) -> tuple[Verdict, str]:
+    """By whom the name is given back: nobody, if some state cannot recover; plans or repairs, if
+    every state can. What a human does once cannot help a state after it."""
+    stuck = Invariant.CONVERGES in broken
+    if found.exhaustive and arm.recovered_by == "nobody" and not stuck:
+        return Verdict.FAIL, "every state can recover, although nobody was expected to"
+    if found.exhaustive and arm.recovered_by in ("nextPlan", "selfRepair") and stuck:
+        return Verdict.FAIL, f"some states cannot recover, although {arm.recovered_by} should"
+    for invariant in arm.keeps:
+        if invariant in broken:
+            return Verdict.FAIL, f"{invariant} breaks although it was expected to hold"
+    for invariant in arm.breaks:
+        if invariant not in broken and found.exhaustive:
+            return Verdict.FAIL, f"{invariant} holds although it was expected to break"
+    return Verdict.PASS, "as expected"

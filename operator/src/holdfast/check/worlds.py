@@ -88,7 +88,7 @@ class Worlds:
 
     def _perform(self, world: int, intent: Intent, lost: Lost | None) -> Effect | None:
         here = self.all[world]
-        api = FakeApi(here.objects, version=1)
+        api = FakeApi(here.objects, version=1, admission=self._model.admission)
         if not api.ready(intent):
             return None
         self._refuse_unversioned(intent)

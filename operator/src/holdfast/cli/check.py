@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from holdfast.check.dns import Setting, setting_of
 from holdfast.check.explorer import TooLarge
 from holdfast.check.report import Checked, Json, arm_document, check
 from holdfast.cli.files import ForPeople, read_scenario
@@ -83,12 +84,13 @@ def _check(arguments: argparse.Namespace) -> int:
     console = Console(width=WIDTH, highlight=False)
     whole = not (arguments.first or arguments.deep)
     documents: list[Json] = []
-    done: dict[DnsGuards, tuple[str, Checked]] = {}
+    done: dict[tuple[DnsGuards, Setting], tuple[str, Checked]] = {}
     for arm in arms:
-        like, checked = done.get(arm.guards, ("", None))
+        same = arm.guards, setting_of(arm)
+        like, checked = done.get(same, ("", None))
         if checked is None:
             checked = explore_arm(console, arm, bounds, whole, arguments.max_states)
-            done[arm.guards] = arm.name, checked
+            done[same] = arm.name, checked
         document = arm_document(arm, bounds, checked)
         documents.append(document)
         print_arm(console, document, like, arguments.traces)
@@ -133,7 +135,7 @@ def explore_arm(
     with console.status(f"{arm.name}: exploring") as status:
         progress = _progress(arm.name, status.update)
         try:
-            return check(arm.guards, bounds, whole, max_states, progress)
+            return check(arm.guards, bounds, whole, max_states, progress, setting_of(arm))
         except TooLarge as error:
             raise ForPeople(
                 f"{arm.name}: {error}. Narrow the bounds (--enactors, --plans, budgets) or raise "

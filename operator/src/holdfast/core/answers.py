@@ -36,12 +36,14 @@ def classify(rcode: str, addresses: int, generation: int | None, newest: int) ->
 
 @dataclass(slots=True)
 class Tally:
-    """Answers of one server from its first good one on. Times in seconds of the prober's clock.
+    """Answers of one server from its first good one on, or with `whole` from the first NOERROR, for
+    a name that may be broken from the start. Times in seconds of the prober's clock.
 
     `empty_seconds` is the sum of [first empty, next answer with addresses), to the resolution of
     the probing interval; an episode that has not ended counts up to the last answer.
     """
 
+    whole: bool = False
     counts: dict[Answer, int] = field(default_factory=lambda: dict.fromkeys(Answer, 0))
     queries: int = 0
     newest: int = 0
@@ -58,7 +60,7 @@ class Tally:
     def add(self, t: float, answer: Answer, generation: int | None) -> None:
         good = answer in (Answer.OK, Answer.STALE)
         if self.began is None:
-            if not good:
+            if not good and not (self.whole and answer is Answer.EMPTY):
                 return  # nothing was ever served: not an outage, a birth
             self.began = t
         self.queries += 1

@@ -19,14 +19,25 @@ from holdfast.core.intents import (
     Replace,
 )
 from holdfast.core.objects import Alias
-from holdfast.core.replies import Conflict, Deleted, Missed, Reply, Written
-from holdfast.core.rounds import Applied, Deferred, Refused, Round, Stale
+from holdfast.core.replies import (
+    ADMISSION_POLICY,
+    Conflict,
+    Deleted,
+    Missed,
+    Rejected,
+    Reply,
+    Written,
+)
+from holdfast.core.rounds import Applied, Deferred, Frozen, Refused, Round, Stale, Withheld
 
 VICTIMS_TOLD = 100
 
-Write: TypeAlias = Literal["", "flipped", "conflict", "lock_lost"]
-"""What came of a write to an alias; "" if it was none, or there is nothing to count."""
-End: TypeAlias = Literal["", "dropped_stale", "conflict_newer", "rollback_missing"]
+Write: TypeAlias = Literal["", "flipped", "conflict", "lock_lost", "policy", "delete_policy"]
+"""What came of a write to an alias, or of the delete of a tree that a policy refused; "" if there
+is nothing to count."""
+End: TypeAlias = Literal[
+    "", "dropped_stale", "conflict_newer", "rollback_missing", "frozen", "withheld"
+]
 """Why a round ended without an apply, where that is worth a count."""
 
 
@@ -101,6 +112,19 @@ class Book:
                 return "conflict"
             case PatchAlias(), Missed():
                 return "lock_lost"
+            case Delete(), Rejected(reason=reason) if reason == ADMISSION_POLICY:
+                return "delete_policy"
+            case (
+                (
+                    Replace(Alias(generation=generation))
+                    | Overwrite(Alias(generation=generation))
+                    | PatchAlias(generation=int(generation))
+                ),
+                Rejected(reason=reason),
+            ) if reason == ADMISSION_POLICY:
+                self._say(policy_refused=self.view.policy_refused + 1)
+                self._tried("refused", generation)
+                return "policy"
         return ""
 
     def ended(self, outcome: Round) -> Did:
@@ -117,6 +141,10 @@ class Book:
                     end = "rollback_missing"
                     self._say(rollback_missing=self.view.rollback_missing + 1)
                 self._tried("failed", generation)
+            case Frozen():
+                end = "frozen"
+            case Withheld():
+                end = "withheld"
             case Deferred():
                 pass
         did, self._did = replace(self._did, end=end), Did()

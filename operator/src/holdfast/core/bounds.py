@@ -21,6 +21,8 @@ class Bounds:
     plans: int = 4
     retention: int = 1
     endpoints: int = 1
+    bare_plans: int = 0
+    """Of the plans, how many may leave every endpoint without addresses."""
     budgets: Budgets = field(default_factory=Budgets)
 
 
@@ -33,6 +35,7 @@ def bounds_of(raw: Mapping[str, Any] | None) -> Bounds:
         plans=int(raw.get("plans", 4)),
         retention=int(raw.get("retention", 1)),
         endpoints=int(raw.get("endpoints", 1)),
+        bare_plans=int(raw.get("barePlans", 0)),
         budgets=Budgets(
             crashes=int(budgets.get("crashes", 0)),
             lost_replies=int(budgets.get("lostReplies", 0)),
@@ -49,6 +52,7 @@ def bounds_document(bounds: Bounds) -> dict[str, Any]:
         "plans": bounds.plans,
         "retention": bounds.retention,
         "endpoints": bounds.endpoints,
+        **({"barePlans": bounds.bare_plans} if bounds.bare_plans else {}),
         "budgets": {
             "crashes": bounds.budgets.crashes,
             "lostReplies": bounds.budgets.lost_replies,

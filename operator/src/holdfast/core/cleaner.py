@@ -6,7 +6,8 @@ live. `list` and `delete` are apart, so the list may be long out of date when it
 
 Why `PinLive` holds: the last to flip an alias to a tree has its pin on that tree until it has read
 that the alias names another, and nobody else removes it. So a tree that is named is pinned, and one
-that was listed without a pin has another version by the time it is named.
+that was listed without a pin has another version by the time it is named. A tree that a rollback
+record names counts as named.
 """
 
 from collections.abc import Iterable
@@ -32,27 +33,45 @@ def victims_by_age(trees: Iterable[Tree], generation: int, retention: int) -> tu
 def choose(me: Actor, rules: Rules, here: AtList) -> Walk:
     """The trees to delete. A listing that fails is a reason to delete nothing: a tree left behind
     is listed again after the next plan, and costs memory, never an answer."""
-    cleanup = rules.guards.cleanup
+    cleanup, pins = rules.guards.cleanup, rules.guards.pins
     named: frozenset[str] = frozenset()
-    if cleanup in (Cleanup.SKIP_LIVE_WHEN_LISTING, Cleanup.PIN_LIVE):
-        aliases = yield List(Alias)
-        if not isinstance(aliases, Listed):
+    if pins or cleanup is Cleanup.SKIP_LIVE_WHEN_LISTING:
+        reply = yield List(Alias)
+        if not isinstance(reply, Listed):
             return AtDelete(here.generation, ())
-        named = frozenset(a.target for a in aliases.items if isinstance(a, Alias))
+        named = _named(reply.items, cleanup)
     reply = yield List(Tree)
     trees = [t for t in reply.items if _is_ours(t)] if isinstance(reply, Listed) else []
     victims = tuple(
         _noted(t, cleanup)
         for t in victims_by_age(trees, here.generation, rules.retention)
-        if t.name not in named and not t.pins
+        if not _is_spared(t, cleanup, named)
     )
-    if cleanup is Cleanup.PIN_LIVE:
+    if pins:
         pinned = tuple(_bare(t) for t in trees if _is_to_unpin(t, me, here, named))
         if pinned:
             return AtUnpin(here.generation, pinned, victims)
     if cleanup is Cleanup.REREAD_BEFORE_DELETE and victims:
         return AtReread(here.generation, victims)
     return AtDelete(here.generation, victims)
+
+
+def _named(aliases: Iterable[Stored], cleanup: Cleanup) -> frozenset[str]:
+    """The trees that are live; those to roll back to as well, where a tree may not go while it is
+    named."""
+    found = [a for a in aliases if isinstance(a, Alias)]
+    rollbacks = (a.rollback for a in found if cleanup is not Cleanup.SKIP_LIVE_WHEN_LISTING)
+    return frozenset((*(a.target for a in found), *rollbacks))
+
+
+def _is_spared(tree: Tree, cleanup: Cleanup, named: frozenset[str]) -> bool:
+    match cleanup:
+        case Cleanup.PIN_LIVE:
+            return tree.name in named or bool(tree.pins)
+        case Cleanup.SKIP_LIVE_WHEN_LISTING:
+            return tree.name in named
+        case _:
+            return False
 
 
 def _is_ours(found: Stored) -> TypeGuard[Tree]:

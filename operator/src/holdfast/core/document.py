@@ -12,7 +12,16 @@ from holdfast.core.guards import effective
 from holdfast.core.invariants import Invariant
 from holdfast.core.record import Record
 from holdfast.core.timeline import stale_attempts
-from holdfast.core.verdict import Evidence, Verdict, guards_missing, judge, outcome_of, worst
+from holdfast.core.verdict import (
+    EITHER,
+    Evidence,
+    Expected,
+    Verdict,
+    guards_missing,
+    judge,
+    outcome_of,
+    worst,
+)
 
 Json: TypeAlias = dict[str, Any]
 Engine: TypeAlias = Literal["run", "simulate", "check"]
@@ -51,7 +60,17 @@ def evidence_of(record: Record, probe: Json) -> Evidence:
         cut_off=record.cut_off,
         watch_gaps=record.gaps,
         guards_as_asked=record.guards_as_asked,
+        faults=_faults(record),
+        undone_acts=record.act_watch.undone(record.acts),
+        failed_acts=tuple(f"{n}: {w}" for n, w in sorted(record.act_watch.failed.items())),
+        recovered_by=ledger.recovered_by if ledger.emptied or _empty_answers(probe) else None,
     )
+
+
+def _faults(record: Record) -> int:
+    """What struck besides holds."""
+    lost = sum(h.loses and h.name in record.hold_watch.caught for h in record.holds)
+    return lost + len(record.act_watch.done) + (record.arm.start is not None)
 
 
 def arm_document(record: Record, probe: Json, end: float) -> Json:
@@ -61,12 +80,12 @@ def arm_document(record: Record, probe: Json, end: float) -> Json:
         ledger.broken.setdefault(Invariant.CONVERGES, end)
     _note_answers(record, probe)
     evidence = evidence_of(record, probe)
-    verdict, why = judge(arm.expect, evidence)
+    verdict, why = judge(Expected(arm.expect, arm.recovered_by, arm.keeps, arm.breaks), evidence)
     missing = guards_missing(ledger.broken, arm.guards)
     return {
         "name": arm.name,
         "guards": record.guards_in_force or effective(arm.guards),
-        "expect": str(arm.expect),
+        "expect": str(arm.expect or EITHER),
         "outcome": str(outcome_of(evidence)),
         "verdict": str(verdict),
         "message": why,
@@ -86,7 +105,10 @@ def _dns(record: Record, probe: Json) -> Json:
         "families": probe.get("families", []),
         **(probe.get("servers") or {}),
         "staleWritesApplied": ledger.stale_writes_applied,
-        "staleWritesRefused": {"conflict": sum(a.stale_refused for a in actors)},
+        "staleWritesRefused": {
+            "conflict": sum(a.stale_refused for a in actors),
+            "policy": sum(a.policy_refused for a in actors),
+        },
         "staleDropped": sum(a.stale_dropped for a in actors),
         "liveGenerations": [list(g) for g in ledger.live_generations],
         "servedGenerations": probe.get("servedGenerations", {}),
@@ -94,8 +116,8 @@ def _dns(record: Record, probe: Json) -> Json:
         "watchGaps": record.gaps,
     }
     if ledger.emptied or _empty_answers(probe):
-        recovered = "nobody" if ledger.empty_at_the_end() else "nextPlan"
-        dns |= {"recoveredBy": recovered, "healedByItself": recovered == "nextPlan"}
+        by = ledger.recovered_by
+        dns |= {"recoveredBy": by, "healedByItself": by in ("nextPlan", "selfRepair")}
     return dns
 
 

@@ -21,12 +21,15 @@ would get its deleted tree back, which is a partial fix, and histories that did 
 for ever under the checker.
 """
 
+from dataclasses import replace
+
 from holdfast.core import cleaner, fence, tree
 from holdfast.core.actor import Actor, Rules
-from holdfast.core.guards import Cleanup, Fence
+from holdfast.core.freeze import is_frozen
+from holdfast.core.guards import Fence
 from holdfast.core.intents import Get, List, Pick
 from holdfast.core.names import tree_name
-from holdfast.core.objects import Alias
+from holdfast.core.objects import Alias, Plan
 from holdfast.core.places import (
     PLACES,
     AtCheck,
@@ -43,7 +46,7 @@ from holdfast.core.places import (
     arrival,
 )
 from holdfast.core.replies import Absent, Listed, Picked, Read
-from holdfast.core.rounds import Flow, Stale, Stop, Walk, refusal
+from holdfast.core.rounds import Flow, Frozen, Stale, Stop, Walk, Withheld, refusal
 
 START = AtPick()
 
@@ -89,12 +92,26 @@ def _step(me: Actor, rules: Rules, here: Place) -> Walk:
 
 
 def _pick(rules: Rules, here: AtPick) -> Walk:
-    reply = yield Pick(here.above)
+    reply = yield Pick(here.above, rules.guards.repairs)
     assert isinstance(reply, Picked), reply
-    assert reply.plan.generation > here.above, reply
+    plan = _usable(rules, reply.plan)
+    if not plan.endpoints:
+        return Withheld(plan.generation)
+    if plan.generation <= here.above:
+        assert rules.guards.repairs, reply
+        return AtTree(plan, plan.endpoints[0].endpoint)  # the check would find nothing newer
     if rules.guards.fence is Fence.NONE:
-        return AtTree(reply.plan, reply.plan.endpoints[0].endpoint)
-    return AtCheck(reply.plan)
+        return AtTree(plan, plan.endpoints[0].endpoint)
+    return AtCheck(plan)
+
+
+def _usable(rules: Rules, plan: Plan) -> Plan:
+    """The plan without the endpoints that it would leave without addresses, where the last good
+    answer is kept."""
+    if not rules.guards.keeps_last_good:
+        return plan
+    kept = tuple(e for e in plan.endpoints if e.front_ends)
+    return plan if kept == plan.endpoints else replace(plan, endpoints=kept)
 
 
 def _check(here: AtCheck) -> Walk:
@@ -105,12 +122,15 @@ def _check(here: AtCheck) -> Walk:
     if not isinstance(reply, Listed):
         raise Stop(refusal(plan.generation, "", None, reply))
     aliases = {a.endpoint: a for a in reply.items if isinstance(a, Alias)}
+    for alias in aliases.values():
+        if is_frozen(alias.frozen, reply.now):
+            return Frozen(plan.generation, alias.endpoint, alias.frozen)
     live = max((a.generation for a in aliases.values()), default=0)
     if live > plan.generation:
         return Stale(plan.generation, live, "check")
     everywhere = all(
-        (alias := aliases.get(e.endpoint)) is not None
-        and (alias.generation, alias.target)
+        (there := aliases.get(e.endpoint)) is not None
+        and (there.generation, there.target)
         == (plan.generation, tree_name(e.endpoint, plan.generation))
         for e in plan.endpoints
     )
@@ -132,8 +152,8 @@ def _check_again(here: AtCheck) -> Walk:
 
 
 def _tree(me: Actor, rules: Rules, here: AtTree) -> Walk:
-    holder = me.identity if rules.guards.cleanup is Cleanup.PIN_LIVE else ""
-    yield from tree.build(here.plan, here.endpoint, holder)
+    holder = me.identity if rules.guards.pins else ""
+    yield from tree.build(here.plan, here.endpoint, holder, mends=rules.guards.repairs)
     if rules.guards.fence is Fence.CHECK_EACH:
         return AtCheck(here.plan, here.endpoint)
     return AtTurn(here.plan, here.endpoint)

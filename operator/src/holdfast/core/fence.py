@@ -12,12 +12,16 @@
 A write is safe when its precondition fails as soon as what was decided upon is no longer true. The
 lock says who writes, the Lease who led a moment ago, and a version read after the decision says
 nothing at all. Only the last two rungs decide on what their precondition guards.
+
+A human's freeze is looked at wherever the alias is read before a write. It is a lock and a new
+version at once, so a write in flight misses under every rung but the two blind ones.
 """
 
 from collections.abc import Generator
 from dataclasses import replace
 
 from holdfast.core.actor import Actor, Rules
+from holdfast.core.freeze import is_frozen
 from holdfast.core.guards import LOCKS, Fence, Rollback
 from holdfast.core.intents import Create, Get, Intent, Overwrite, PatchAlias, Replace
 from holdfast.core.leader import is_leader
@@ -25,8 +29,17 @@ from holdfast.core.lock import Lock, is_free
 from holdfast.core.names import tree_name
 from holdfast.core.objects import Alias, Plan, Tree
 from holdfast.core.places import AtCheck, AtFlip, AtList, AtRead, AtTree, AtTurn, Place
-from holdfast.core.replies import Absent, Conflict, Exists, Missed, Read, Reply, Written
-from holdfast.core.rounds import Deferred, Refused, Stale, Stop, Walk, refusal
+from holdfast.core.replies import (
+    Absent,
+    Conflict,
+    Exists,
+    Missed,
+    Read,
+    Rejected,
+    Reply,
+    Written,
+)
+from holdfast.core.rounds import Deferred, Frozen, Refused, Stale, Stop, Walk, refusal
 
 _READ_DECIDES = frozenset({Fence.CHECK_IN_LOCK, Fence.GENERATION})
 _BLIND = frozenset({Fence.NONE, Fence.LEADER_ONLY})
@@ -49,6 +62,7 @@ def _take_lock(me: Actor, rules: Rules, here: AtTurn) -> Walk:
     found, now = yield from _read_alias(rules, here)
     if found is None:
         return (yield from _birth(me, rules, here))
+    _stop_if_frozen(here, found, now)
     if not is_free(found.lock, me.identity, now):
         return Deferred(_again(rules, here), f"the lock is held: {found.lock}")
     lock = Lock(me.identity, now + rules.lock_seconds).text()
@@ -60,11 +74,12 @@ def _take_lock(me: Actor, rules: Rules, here: AtTurn) -> Walk:
 def read(me: Actor, rules: Rules, here: AtRead) -> Walk:
     """Read the alias, and the tree that it names, for the rollback record."""
     plan, fence = here.plan, rules.guards.fence
-    alias, _ = yield from _read_alias(rules, here)
+    alias, now = yield from _read_alias(rules, here)
     if alias is None:
         if here.lock:
             return Deferred(_again(rules, here), "the alias was deleted")
         return (yield from _birth(me, rules, here))
+    _stop_if_frozen(here, alias, now)
     if fence in _READ_DECIDES and alias.generation > plan.generation:
         yield from _release(here)
         return Stale(plan.generation, alias.generation, "read", here.endpoint, here.conflicted)
@@ -81,7 +96,8 @@ def read(me: Actor, rules: Rules, here: AtRead) -> Walk:
         return Deferred(_again(rules, here), "conflict with a write that was not newer")
     rollback = yield from _rollback_record(rules, here, alias)
     fenced = alias if fence not in LOCKS | _BLIND else None
-    return AtFlip(plan, here.endpoint, rollback, here.lock, fenced, here.conflicted)
+    repairs = rules.guards.repairs and bool(alias.target) and not rollback
+    return AtFlip(plan, here.endpoint, rollback, here.lock, fenced, here.conflicted, repairs)
 
 
 def flip(me: Actor, rules: Rules, here: AtFlip) -> Walk:
@@ -95,7 +111,7 @@ def flip(me: Actor, rules: Rules, here: AtFlip) -> Walk:
             target=_mine(here),
             generation=plan.generation,
             rollback=here.rollback,
-            writer=me.identity,
+            writer=_writer(me, here),
         )
         yield from _patch(rules, here, patch, "the lock was lost before the flip")
         return _next(plan, here.endpoint)
@@ -120,8 +136,18 @@ def _wanted(me: Actor, here: AtFlip) -> Alias:
         target=_mine(here),
         generation=here.plan.generation,
         rollback=here.rollback,
-        writer=me.identity,
+        writer=_writer(me, here),
+        frozen="",
     )
+
+
+def _writer(me: Actor, here: AtFlip) -> str:
+    return f"{me.identity} repair" if here.repairs else me.identity
+
+
+def _stop_if_frozen(here: AtTurn | AtRead, alias: Alias, now: float) -> None:
+    if is_frozen(alias.frozen, now):
+        raise Stop(Frozen(here.plan.generation, here.endpoint, alias.frozen))
 
 
 def _mine(here: AtTurn | AtRead | AtFlip) -> str:
@@ -178,7 +204,8 @@ def _rollback_record(rules: Rules, here: AtRead, alias: Alias) -> Generator[Inte
     """What the rollback record shall say: the tree that the alias names now.
 
     The coupling that kept us-east-1 down: if that tree is gone, the record cannot be written, and
-    with `Coupled` the whole apply fails although the new tree is perfectly healthy.
+    with `Coupled` the whole apply fails although the new tree is perfectly healthy. A repair asks
+    for no such record: what it heals is just that.
     """
     if not alias.target:
         return ""
@@ -186,7 +213,7 @@ def _rollback_record(rules: Rules, here: AtRead, alias: Alias) -> Generator[Inte
     match reply:
         case Read():
             return alias.target
-        case Absent() if rules.guards.rollback is Rollback.DECOUPLED:
+        case Absent() if rules.guards.rollback is Rollback.DECOUPLED or rules.guards.repairs:
             return ""
         case Absent():
             yield from _release(here)
@@ -196,7 +223,7 @@ def _rollback_record(rules: Rules, here: AtRead, alias: Alias) -> Generator[Inte
             raise _unexpected(rules, here, reply)
 
 
-def _release(here: AtRead) -> Generator[Intent, Reply, None]:
+def _release(here: AtRead | AtFlip) -> Generator[Intent, Reply, None]:
     """Give the lock back, if we hold one. If that fails it expires."""
     if here.lock:
         yield PatchAlias(here.endpoint, expect_lock=here.lock, lock="")
@@ -212,5 +239,8 @@ def _patch(
             return
         case Missed() | Conflict() | Absent():
             raise Stop(Deferred(_again(rules, here), lost))
+        case Rejected() if isinstance(here, AtFlip):
+            yield from _release(here)  # a policy refused the flip: nobody has to wait for us
+            raise _unexpected(rules, here, reply)
         case _:
             raise _unexpected(rules, here, reply)

@@ -50,20 +50,65 @@ class Rollback(StrEnum):
     """The rollback record stays empty and the apply goes on: the next plan heals the name."""
 
 
+class Switch(StrEnum):
+    """A guard that is there or is not. Never spelt on and off: YAML reads these as booleans."""
+
+    DISABLED = "Disabled"
+    ENABLED = "Enabled"
+
+
 @dataclass(frozen=True, slots=True)
 class DnsGuards:
+    """`admission`: policies of the API server, for whichever client writes: the live generation
+    never goes down, a pinned tree is never deleted (see `policy`). `self_repair`: what is not
+    served as the newest plan has it is enacted anew without a newer plan, and a missing tree of the
+    alias is no reason to fail. `last_known_good`: an endpoint that a plan leaves without addresses
+    keeps its last answer."""
+
     fence: Fence
     cleanup: Cleanup
     rollback: Rollback
+    admission: Switch = Switch.DISABLED
+    self_repair: Switch = Switch.DISABLED
+    last_known_good: Switch = Switch.DISABLED
+
+    @property
+    def pins(self) -> bool:
+        """Whether enactors pin the trees that they flip to: the cleaner, or a policy, asks."""
+        return self.cleanup is Cleanup.PIN_LIVE or self.admission is Switch.ENABLED
+
+    @property
+    def repairs(self) -> bool:
+        return self.self_repair is Switch.ENABLED
+
+    @property
+    def keeps_last_good(self) -> bool:
+        return self.last_known_good is Switch.ENABLED
 
 
 LOCKS = frozenset({Fence.CHECK_ONCE, Fence.CHECK_EACH, Fence.CHECK_IN_LOCK})
 """The fences that write under AWS's lock."""
 
 AWS_2025 = DnsGuards(Fence.CHECK_ONCE, Cleanup.BY_AGE, Rollback.COUPLED)
-PROFILES: Mapping[str, DnsGuards] = {"aws-2025": AWS_2025}
+SAFE = DnsGuards(
+    Fence.GENERATION,
+    Cleanup.PIN_LIVE,
+    Rollback.DECOUPLED,
+    Switch.ENABLED,
+    Switch.ENABLED,
+    Switch.ENABLED,
+)
+PROFILES: Mapping[str, DnsGuards] = {"aws-2025": AWS_2025, "safe": SAFE}
 
-_RUNGS: Mapping[str, type[StrEnum]] = {"fence": Fence, "cleanup": Cleanup, "rollback": Rollback}
+_FIELDS: Mapping[str, tuple[str, type[StrEnum]]] = {
+    "fence": ("fence", Fence),
+    "cleanup": ("cleanup", Cleanup),
+    "rollback": ("rollback", Rollback),
+    "admission": ("admission", Switch),
+    "selfRepair": ("self_repair", Switch),
+    "lastKnownGood": ("last_known_good", Switch),
+}
+"""The guards as a spec names them: our field, and the rungs."""
 
 
 def dns_guards(spec: Mapping[str, Any]) -> DnsGuards:
@@ -77,16 +122,17 @@ def dns_guards(spec: Mapping[str, Any]) -> DnsGuards:
     profile = PROFILES[name]
     chosen = {f.name: getattr(profile, f.name) for f in fields(profile)}
     for field, value in (spec.get("dns") or {}).items():
-        if field not in _RUNGS:
-            raise ValueError(f"guards.dns.{field}: no such guard, only {', '.join(_RUNGS)}")
+        if field not in _FIELDS:
+            raise ValueError(f"guards.dns.{field}: no such guard, only {', '.join(_FIELDS)}")
+        ours, ladder = _FIELDS[field]
         try:
-            chosen[field] = _RUNGS[field](value)
+            chosen[ours] = ladder(value)
         except ValueError:
-            rungs = ", ".join(_RUNGS[field])
+            rungs = ", ".join(ladder)
             raise ValueError(f"guards.dns.{field}: {value!r} is none of {rungs}") from None
     return DnsGuards(**chosen)
 
 
 def effective(guards: DnsGuards) -> dict[str, dict[str, str]]:
     """The guards as written into status and results, so that a lost field is seen."""
-    return {"dns": {f.name: str(getattr(guards, f.name)) for f in fields(guards)}}
+    return {"dns": {name: str(getattr(guards, ours)) for name, (ours, _) in _FIELDS.items()}}

@@ -19,17 +19,24 @@ was refused before the write, as by the rollback coupling."""
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """All fields that are set must be true. Zones are named in full; seconds since the catch."""
+    """All fields that are set must be true. Zones are named in full; seconds since the catch, or
+    since the arm's first plan for what no hold waits for. `empty` and `recovered` name an endpoint:
+    its alias names nothing, or did and does again."""
 
     condemned: str = ""
     tried: str = ""
     cleaned: str = ""
+    held: str = ""
     plans_behind: int = 0
     after_seconds: float = 0.0
+    empty: str = ""
+    recovered: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
+    """`loses`: the actor is not stopped; the reply to its next write is lost instead."""
+
     name: str
     zone: str
     at: Step
@@ -37,6 +44,7 @@ class Hold:
     until: Condition
     deadline_seconds: float
     released: bool = False
+    loses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,8 @@ class ActorView:
 
     `generation` is the plan it holds, `victims` what it is about to delete (at `delete` only),
     `hold` the hold it stands at now, `caught` every hold that ever caught it. The counts are of
-    plans dropped on its own re-read, of writes that a newer one made conflict, and of applies that
-    failed because the live tree was gone.
+    plans dropped on its own re-read, of writes that a newer one made conflict, of writes that a
+    policy refused, and of applies that failed because the live tree was gone.
     """
 
     zone: str
@@ -61,7 +69,20 @@ class ActorView:
     cleaned: bool = False
     stale_dropped: int = 0
     stale_refused: int = 0
+    policy_refused: int = 0
     rollback_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an outsider has seen of the aliases: those that name nothing now, and those that did and
+    do again. An enactor knows nothing of it."""
+
+    empty: frozenset[str] = frozenset()
+    recovered: frozenset[str] = frozenset()
+
+
+NOTHING_SEEN = Names()
 
 
 def condemned(zone: str, actors: Mapping[str, ActorView]) -> bool:
@@ -83,14 +104,19 @@ def is_met(
     actors: Mapping[str, ActorView],
     newest_plan: int,
     held_seconds: float,
+    names: Names = NOTHING_SEEN,
 ) -> bool:
     """Whether everything that `condition` asks for is true. `of` is the actor that is (or would
     be) held."""
     tried, cleaned = actors.get(condition.tried), actors.get(condition.cleaned)
+    held = actors.get(condition.held)
     return (
         (not condition.condemned or condemned(condition.condemned, actors))
         and (not condition.tried or (tried is not None and tried.tried != ""))
         and (not condition.cleaned or (cleaned is not None and cleaned.cleaned))
+        and (not condition.held or (held is not None and held.hold != ""))
+        and (not condition.empty or condition.empty in names.empty)
+        and (not condition.recovered or condition.recovered in names.recovered)
         and (not condition.plans_behind or newest_plan - of.generation >= condition.plans_behind)
         and held_seconds >= condition.after_seconds
     )
@@ -121,8 +147,11 @@ def condition_of(raw: Mapping[str, Any] | None) -> Condition:
         condemned=str(raw.get("condemned", "")),
         tried=str(raw.get("tried", "")),
         cleaned=str(raw.get("cleaned", "")),
+        held=str(raw.get("held", "")),
         plans_behind=int(raw.get("plansBehind", 0)),
         after_seconds=float(raw.get("afterSeconds", 0.0)),
+        empty=str(raw.get("empty", "")),
+        recovered=str(raw.get("recovered", "")),
     )
 
 
@@ -135,6 +164,7 @@ def hold_of(raw: Mapping[str, Any]) -> Hold:
         until=condition_of(raw.get("until")),
         deadline_seconds=float(raw.get("deadlineSeconds", 60)),
         released=bool(raw.get("released", False)),
+        loses=bool(raw.get("losesReply", False)),
     )
 
 
@@ -152,6 +182,7 @@ def actor_of(zone: str, raw: Mapping[str, Any]) -> ActorView:
         cleaned=bool(raw.get("cleaned", False)),
         stale_dropped=int(raw.get("staleDropped", 0)),
         stale_refused=int(raw.get("staleRefused", 0)),
+        policy_refused=int(raw.get("policyRefused", 0)),
         rollback_missing=int(raw.get("rollbackMissing", 0)),
     )
 
@@ -170,5 +201,6 @@ def actor_status(view: ActorView) -> dict[str, Any]:
         "cleaned": view.cleaned,
         "staleDropped": view.stale_dropped,
         "staleRefused": view.stale_refused,
+        "policyRefused": view.policy_refused,
         "rollbackMissing": view.rollback_missing,
     }

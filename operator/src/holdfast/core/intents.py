@@ -109,9 +109,14 @@ class Delete:
 @dataclass(frozen=True, slots=True)
 class Pick:
     """Wait until this actor's own watch has seen a plan newer than `above`, and take the newest.
-    Reply: Picked."""
+    Reply: Picked.
+
+    With `repairs` also until it has seen that something is not served as the newest plan has it
+    (see `repair`); what is picked then is that plan, with those endpoints alone.
+    """
 
     above: int = 0
+    repairs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +159,4 @@ Intent: TypeAlias = (
     | Prove
     | Reach
 )
+MUTATIONS = (Create, Replace, Overwrite, PatchAlias, Pin, Unpin, Delete)

@@ -22,6 +22,8 @@ class Invariant(StrEnum):
     """No delete succeeds on a tree that an alias names at that moment."""
     WHOLE_PLAN = "WholePlan"
     """An endpoint's answer is exactly one plan's."""
+    FROZEN_STAYS = "FrozenStays"
+    """No write of automation moves an alias that a human has frozen."""
     CONVERGES = "Converges"
     """Every endpoint reaches the newest plan once plans and faults leave it time to."""
 
@@ -50,6 +52,14 @@ def dangling_rollbacks(world: World) -> tuple[str, ...]:
 
 def goes_back(before: Alias | None, after: Alias) -> bool:
     return before is not None and after.generation < before.generation
+
+
+def overrides_a_freeze(before: Alias | None, after: Alias) -> bool:
+    """Whether automation has moved a frozen alias. A human's override writes the new tree into the
+    rollback record as well, which automation never does."""
+    frozen = before is not None and bool(before.frozen)
+    moved = before is not None and before.target != after.target
+    return frozen and moved and after.rollback != after.target
 
 
 def live_delete(world: World, tree: str) -> tuple[str, ...]:

@@ -3,10 +3,13 @@
 Aliases and trees are both Services, so one watch delivers them in one order, that of their
 resourceVersions. The ledger keeps the world as of the last event, holds the invariants against it,
 and writes the causal timeline.
+
+Slices come by another watch, in no order with the first. A tree that has had none with an address
+for `BARE_AFTER_SECONDS` answers with nothing, and counts as not there.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from holdfast.core.invariants import (
     Invariant,
@@ -15,8 +18,15 @@ from holdfast.core.invariants import (
     empty_aliases,
     goes_back,
     live_delete,
+    overrides_a_freeze,
 )
-from holdfast.core.objects import Alias, Tree
+from holdfast.core.objects import Alias, Slice, Tree
+
+RecoveredBy: TypeAlias = Literal["nobody", "nextPlan", "selfRepair", "operator"]
+
+BARE_AFTER_SECONDS = 1.0
+OPERATOR = "operator/"
+REPAIR = " repair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,13 @@ class TreeSeen:
     gone: bool = False
 
 
-Seen: TypeAlias = AliasSeen | TreeSeen
+@dataclass(frozen=True, slots=True)
+class SliceSeen:
+    piece: Slice
+    gone: bool = False
+
+
+Seen: TypeAlias = AliasSeen | TreeSeen | SliceSeen
 
 
 @dataclass(slots=True)
@@ -45,7 +61,14 @@ class Ledger:
     stale_writes_applied: int = 0
     emptied: list[tuple[float, str]] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
+    recovered: list[tuple[float, str, RecoveredBy]] = field(default_factory=list)
+    """When an alias that named nothing did name a tree again, and by whose hand."""
     _empty_now: set[str] = field(default_factory=set)
+    _deleted: set[str] = field(default_factory=set)
+    _named_then: dict[str, str] = field(default_factory=dict)
+    _uids: dict[str, str] = field(default_factory=dict)
+    _slices: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _bare_since: dict[str, float] = field(default_factory=dict)
 
     def see(self, t: float, seen: Seen, whole: bool = True) -> None:
         """Book one event. The invariants are asked unless the world is not `whole` yet: the objects
@@ -53,6 +76,7 @@ class Ledger:
         match seen:
             case AliasSeen(alias, gone=True):
                 self.aliases.pop(alias.endpoint, None)
+                self._deleted.add(alias.endpoint)
                 self.broken.setdefault(Invariant.NON_EMPTY, t)  # nobody gets an answer now
                 self.note(t, "aliasDeleted", f"alias/{alias.endpoint}")
             case AliasSeen(alias):
@@ -63,6 +87,13 @@ class Ledger:
                 if tree.name not in self.trees:
                     self.trees.add(tree.name)
                     self.note(t, "treeCreated", f"tree/{tree.name}")
+                self._uids[tree.name] = tree.uid
+                self._note_bare(t)
+            case SliceSeen(piece, gone):
+                self._slices.pop(piece.name, None)
+                if not gone:
+                    self._slices[piece.name] = piece.tree_uid, len(piece.addresses)
+                self._note_bare(t)
         if whole:
             self.judge(t)
 
@@ -71,14 +102,35 @@ class Ledger:
         line = {"t": round(t, 3), "event": event, "object": obj, "actor": actor, **more}
         self.timeline.append({k: v for k, v in line.items() if v != ""})
 
-    def world(self) -> World:
-        return World(self.aliases, frozenset(self.trees))
+    def world(self, t: float) -> World:
+        """What there is at `t`: trees that have been bare for long are not."""
+        bare = {n for n, since in self._bare_since.items() if t - since >= BARE_AFTER_SECONDS}
+        return World(self.aliases, frozenset(self.trees - bare))
 
-    def empty_at_the_end(self) -> bool:
-        return bool(self._empty_now)
+    @property
+    def empty_now(self) -> frozenset[str]:
+        """The endpoints whose alias names nothing."""
+        return frozenset(self._empty_now)
+
+    @property
+    def recovered_by(self) -> RecoveredBy:
+        """Whose hand ended the last emptiness; nobody while there is one."""
+        if self._empty_now or not self.recovered:
+            return "nobody"
+        return self.recovered[-1][2]
+
+    def _note_bare(self, t: float) -> None:
+        """Since when each tree has been without an address."""
+        served = {uid for uid, n in self._slices.values() if n}
+        for name in self.trees:
+            if self._uids[name] in served:
+                self._bare_since.pop(name, None)
+            else:
+                self._bare_since.setdefault(name, t)
 
     def _alias(self, t: float, alias: Alias) -> None:
         before = self.aliases.get(alias.endpoint)
+        self._deleted.discard(alias.endpoint)
         self.aliases[alias.endpoint] = alias
         if before is not None and (before.target, before.generation) == (
             alias.target,
@@ -89,6 +141,8 @@ class Ledger:
         if stale:
             self.stale_writes_applied += 1
             self.broken.setdefault(Invariant.MONOTONE, t)
+        if overrides_a_freeze(before, alias):
+            self.broken.setdefault(Invariant.FROZEN_STAYS, t)
         self.live_generations.append((round(t, 3), alias.endpoint, alias.generation))
         self.note(
             t,
@@ -105,6 +159,7 @@ class Ledger:
 
     def _tree_gone(self, t: float, tree: Tree) -> None:
         self.trees.discard(tree.name)
+        self._bare_since.pop(tree.name, None)
         live = live_delete(World(self.aliases, frozenset(self.trees)), tree.name)
         if live:
             self.broken.setdefault(Invariant.NO_LIVE_DELETE, t)
@@ -113,14 +168,32 @@ class Ledger:
 
     def judge(self, t: float) -> None:
         """Hold the world as it is now against the invariants."""
-        world = self.world()
-        empty = set(empty_aliases(world))
+        world = self.world(t)
+        empty = self._deleted.union(empty_aliases(world))
         for endpoint in sorted(empty - self._empty_now):
             self.emptied.append((round(t, 3), endpoint))
+            self._named_then[endpoint] = _named(self.aliases.get(endpoint))
             self.broken.setdefault(Invariant.NON_EMPTY, t)
             self.note(t, "aliasNamesNothing", f"alias/{endpoint}")
         for endpoint in sorted(self._empty_now - empty):
-            self.note(t, "aliasNamesATreeAgain", f"alias/{endpoint}")
+            by = self._healer(endpoint)
+            self.recovered.append((round(t, 3), endpoint, by))
+            self.note(t, "aliasNamesATreeAgain", f"alias/{endpoint}", by)
         self._empty_now = empty
         if dangling_rollbacks(world):
             self.broken.setdefault(Invariant.ROLLBACK_NAMES_A_TREE, t)
+
+    def _healer(self, endpoint: str) -> RecoveredBy:
+        """Whose write made the alias name a tree. Where the alias is as it was, it is its tree that
+        was made anew."""
+        alias = self.aliases.get(endpoint)
+        if alias is None:
+            return "nobody"
+        if alias.writer.startswith(OPERATOR):
+            return "operator"
+        same = _named(alias) == self._named_then[endpoint]
+        return "selfRepair" if same or alias.writer.endswith(REPAIR) else "nextPlan"
+
+
+def _named(alias: Alias | None) -> str:
+    return f"{alias.target} {alias.generation}" if alias else ""

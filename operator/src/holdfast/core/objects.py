@@ -53,7 +53,9 @@ class Alias:
     """The root alias of an endpoint, with the records that change together with it or not at all.
 
     `target` and `rollback` are names of trees ("" for none). `lock` is "" when free, never absent:
-    a JSON patch cannot test a key that is not there.
+    a JSON patch cannot test a key that is not there. `frozen` is a human's freeze, "" for none.
+    `writer` is a note for people: `<zone>/<pod uid>`, with ` repair` after it if the write healed
+    an alias that named nothing, or `operator/<who>`.
     """
 
     endpoint: str
@@ -62,6 +64,7 @@ class Alias:
     rollback: str = ""
     lock: str = ""
     writer: str = ""
+    frozen: str = ""
     uid: str = ""
     resource_version: str = ""
 

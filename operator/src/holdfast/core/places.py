@@ -59,7 +59,7 @@ class AtRead:
 
 @dataclass(frozen=True, slots=True)
 class AtFlip:
-    """`alias` is what was read, where the write is fenced by it."""
+    """`alias` is what was read, where the write is fenced by it. `repairs`: it named nothing."""
 
     plan: Plan
     endpoint: str
@@ -67,6 +67,7 @@ class AtFlip:
     lock: str = ""
     alias: Alias | None = None
     conflicted: bool = False
+    repairs: bool = False
     step: ClassVar[Step] = "flip"
 
 

@@ -35,11 +35,13 @@ class Unplanned:
     """The namespace is on its way out: nothing can be appended in it any more."""
 
 
-def wanted(endpoints: Iterable[str], front_ends: Iterable[FrontEnd]) -> tuple[EndpointPlan, ...]:
-    """The content of a plan: every endpoint answered by every front end. Empty if there is none:
-    a plan without addresses is never published."""
+def wanted(
+    endpoints: Iterable[str], front_ends: Iterable[FrontEnd], keeps_last_good: bool = True
+) -> tuple[EndpointPlan, ...]:
+    """The content of a plan: every endpoint answered by every front end. () if there is no front
+    end and the last good answer is to be kept: such a plan is not published."""
     fleet = tuple(sorted(set(front_ends), key=lambda f: f.address))
-    if not fleet:
+    if not fleet and keeps_last_good:
         return ()
     return tuple(EndpointPlan(e, fleet) for e in sorted(set(endpoints)))
 

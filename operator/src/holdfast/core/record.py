@@ -8,8 +8,9 @@ see: plans dropped, writes refused. Times `t` are seconds since the arm's first 
 from collections.abc import Mapping
 from typing import Any
 
+from holdfast.core.acts import Act, ActWatch, Order
 from holdfast.core.guards import effective
-from holdfast.core.holds import ActorView, Hold, actor_of, hold_of
+from holdfast.core.holds import ActorView, Hold, Names, actor_of, hold_of
 from holdfast.core.ledger import Ledger, Seen
 from holdfast.core.scenario import Arm
 from holdfast.core.timeline import HoldWatch
@@ -26,6 +27,9 @@ class Record:
         self.ledger = Ledger()
         self.holds: tuple[Hold, ...] = tuple(hold_of(h) for h in arm.holds)
         self.hold_watch = HoldWatch()
+        self.act_watch = ActWatch()
+        self.withheld: dict[int, tuple[str, ...]] = {}
+        """Endpoints that a plan leaves without addresses, and whose last answer is to be kept."""
         self.actors: dict[str, ActorView] = {}
         self.plans: dict[int, float] = {}
         self.gaps = 0
@@ -40,8 +44,20 @@ class Record:
     def guards_as_asked(self) -> bool:
         return self.guards_in_force == effective(self.arm.guards)
 
-    def planned(self, t: float, generation: int) -> None:
+    @property
+    def names(self) -> Names:
+        empty = self.ledger.empty_now
+        return Names(empty, frozenset(e for _, e, _ in self.ledger.recovered) - empty)
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        return self.arm.acts
+
+    def planned(self, t: float, generation: int, bare: tuple[str, ...] = ()) -> None:
+        """A plan was appended; `bare` are the endpoints that it leaves without addresses."""
         self.plans[generation] = t
+        if bare and self.arm.guards.keeps_last_good:
+            self.withheld[generation] = bare
         self.ledger.note(t, "planned", f"plan/{generation}", "planner")
 
     def see(self, t: float, seen: Seen, whole: bool = True) -> None:
@@ -62,10 +78,28 @@ class Record:
             self._note_actor(t, before.get(zone) or ActorView(zone), actor)
 
     def due(self, t: float) -> tuple[Hold, ...]:
-        """The holds to let go now: condition met, or deadline passed. Notes those newly caught."""
+        """The holds to let go now: condition met, or deadline passed. Notes those newly caught, and
+        what time alone makes true."""
+        if self.plans:
+            self.ledger.judge(t)
         for name in self.hold_watch.see(t, self.actors):
             self._note_hold(t, name, "held")
-        return self.hold_watch.due(t, self.holds, self.actors, self.newest)
+        return self.hold_watch.due(t, self.holds, self.actors, self.newest, self.names)
+
+    def acts_due(self, t: float) -> tuple[Act, ...]:
+        """The acts to begin now."""
+        if not self.plans:
+            return ()
+        return self.act_watch.due(t, self.acts, self.actors, self.newest, self.names)
+
+    def acted(self, t: float, act: Act, said: str = "", failed: str = "") -> None:
+        """An act is done, or could not be."""
+        self.act_watch.done[act.name] = t
+        if failed:
+            self.act_watch.failed[act.name] = failed
+        event = "actFailed" if failed else "acted"
+        who = "operator" if isinstance(act.does, Order) else "scenario"
+        self.ledger.note(t, event, f"act/{act.name}", who, message=failed or said)
 
     def released(self, t: float, name: str) -> None:
         """The engine has let a hold go."""
@@ -76,15 +110,24 @@ class Record:
         """Whether every hold has come and gone, and the time to settle has passed since."""
         live = self.ledger.live_generations
         began = live[0][0] if live else t
-        return bool(self.plans) and self.hold_watch.is_over(t, began, self.holds, settle_seconds)
+        last_hold = self.hold_watch.last(began, self.holds)
+        last_act = self.act_watch.last(began, self.acts)
+        if not self.plans or last_hold is None or last_act is None:
+            return False
+        return t - max(last_hold, last_act) >= settle_seconds
 
     def converged(self, end: float) -> bool:
         """Whether every plan that had its time by `end` is live at every endpoint."""
         due = [g for g, t in self.plans.items() if t <= end - CONVERGED_WITHIN_SECONDS]
-        wanted, aliases = max(due, default=0), self.ledger.aliases
-        return all(
-            (a := aliases.get(e)) is not None and a.generation >= wanted for e in self.endpoints
+        aliases = self.ledger.aliases
+        return not self.ledger.empty_now and all(
+            (a := aliases.get(e)) is not None and a.generation >= self._wanted(e, due)
+            for e in self.endpoints
         )
+
+    def _wanted(self, endpoint: str, due: list[int]) -> int:
+        """The newest of these plans that has an answer for the endpoint."""
+        return max((g for g in due if endpoint not in self.withheld.get(g, ())), default=0)
 
     def story(self, t: float) -> str:
         """Where the arm stands, in a line for people."""

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from holdfast.core.actor import Rules
+from holdfast.core.freeze import FOREVER, Freeze
 from holdfast.core.guards import DnsGuards, dns_guards
 from holdfast.core.holds import Hold, hold_of
+from holdfast.core.objects import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class Region:
     guards: DnsGuards
     holds: tuple[Hold, ...]
     paused: bool
+    families: tuple[Family, ...] = ("IPv4",)
+    freeze: Freeze | None = None
+    seed: int | None = None
+    """Of the back-off, in a run of `mode: Jitter`; None: as chance will have it."""
+
+    def is_frozen(self, now: float) -> bool:
+        """Whether a human has switched the Region's automation off."""
+        return self.freeze is not None and self.freeze.until > now
 
     def rules(self) -> Rules:
         return Rules(self.guards, self.retention, self.lock_seconds)
@@ -49,7 +60,18 @@ def region_of(namespace: str, name: str, spec: Mapping[str, Any]) -> Region:
         guards=dns_guards(spec.get("guards") or {}),
         holds=tuple(hold_of(h) for h in spec.get("holds") or ()),
         paused=bool(spec.get("paused", False)),
+        families=tuple(spec.get("families") or ("IPv4",)),
+        freeze=_freeze(spec.get("freeze")),
+        seed=spec.get("seed"),
     )
+
+
+def _freeze(raw: Mapping[str, Any] | None) -> Freeze | None:
+    if not raw:
+        return None
+    until = raw.get("until")
+    seconds = datetime.fromisoformat(until).timestamp() if until else FOREVER
+    return Freeze(str(raw["who"]), seconds, str(raw.get("why", "")))
 
 
 def backoff(region: Region, attempt: int, chance: float) -> float:

@@ -60,6 +60,8 @@ class Missed:
 
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
+ADMISSION_POLICY = "AdmissionPolicy"
+"""The reason of a refusal by a ValidatingAdmissionPolicy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,31 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Frozen:
+    """A human has the alias frozen. The plan is not carried: what the thaw lets loose is the newest
+    plan of that time, not one that has waited since."""
+
+    generation: int
+    endpoint: str
+    by: str
+
+    @property
+    def then(self) -> Place:
+        return AtPick(self.generation - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """No endpoint of the plan has an address: it is not applied, the last good answers stay."""
+
+    generation: int
+
+    @property
+    def then(self) -> Place:
+        return AtPick(self.generation)
+
+
+@dataclass(frozen=True, slots=True)
 class Deferred:
     """Try again later, from `then`: with the same plan at `turn`, or from `pick`."""
 
@@ -62,7 +87,7 @@ class Deferred:
     reason: str
 
 
-Round: TypeAlias = Applied | Stale | Refused | Deferred
+Round: TypeAlias = Applied | Stale | Refused | Frozen | Withheld | Deferred
 Flow: TypeAlias = Generator[Intent, Reply, Round]
 Walk: TypeAlias = Generator[Intent, Reply, Place | Round]
 """A step: it leads to the next place, or ends the round."""

@@ -4,20 +4,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.core.acts import Act, act_of
 from holdfast.core.bounds import Bounds, bounds_of
 from holdfast.core.guards import DnsGuards, dns_guards
-from holdfast.core.verdict import Outcome
+from holdfast.core.invariants import Invariant
+from holdfast.core.ledger import RecoveredBy
+from holdfast.core.starts import Start
+from holdfast.core.verdict import EITHER, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One run under one set of guards. `holds` are as a Region's spec has them."""
+    """One run under one set of guards. `holds` are as a Region's spec has them. What is expected:
+    the outcome (None: either), by whom the name was given back, and invariants that hold or break
+    besides."""
 
     name: str
     guards: DnsGuards
     raw_guards: Mapping[str, Any]
-    expect: Outcome
+    expect: Outcome | None
     holds: tuple[Mapping[str, Any], ...]
+    acts: tuple[Act, ...] = ()
+    start: Start | None = None
+    recovered_by: RecoveredBy | None = None
+    keeps: tuple[Invariant, ...] = ()
+    breaks: tuple[Invariant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +45,39 @@ class Scenario:
     region: Mapping[str, Any]
     arms: tuple[Arm, ...]
     bounds: Bounds
+    jitter: bool = False
 
     def namespace_of(self, arm: str) -> str:
         return f"{self.name}-{arm}"
 
 
+def acts_of(timeline: list[Mapping[str, Any]]) -> tuple[Act, ...]:
+    """What a timeline has others than enactors do: named after its place, `act-3`."""
+    return tuple(
+        act_of(f"act-{number}", entry)
+        for number, entry in enumerate(timeline, start=1)
+        if "operator" in entry or "scale" in entry
+    )
+
+
 def holds_of(timeline: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    """The holds of a timeline as a Region's spec has them: named `hold-1`, `hold-2`, ..."""
+    """The holds of a timeline as a Region's spec has them, named after their place: `hold-1`. A
+    lost reply is a hold that stops nobody."""
     holds: list[Mapping[str, Any]] = []
     for number, entry in enumerate(timeline, start=1):
-        where = entry["hold"]
-        hold = {
+        loses = "lostReply" in entry
+        if not loses and "hold" not in entry:
+            continue
+        where = entry["lostReply"] if loses else entry["hold"]
+        hold: dict[str, Any] = {
             "name": f"hold-{number}",
             "zone": where["zone"],
             "at": where["at"],
-            "until": entry["until"],
+            "until": entry.get("until") or {},
             "deadlineSeconds": entry.get("deadlineSeconds", 60),
         }
+        if loses:
+            hold["losesReply"] = True
         if where.get("when"):
             hold["when"] = where["when"]
         holds.append(hold)
@@ -66,10 +93,16 @@ def scenario_of(name: str, uid: str, spec: Mapping[str, Any]) -> Scenario:
             name=raw["name"],
             guards=dns_guards(raw.get("guards") or {}),
             raw_guards=raw.get("guards") or {},
-            expect=Outcome(raw["expect"]),
-            holds=holds_of(list(raw.get("timeline") or shared)),
+            expect=None if raw["expect"] == EITHER else Outcome(raw["expect"]),
+            holds=holds_of(timeline),
+            acts=acts_of(timeline),
+            start=Start(raw["start"]) if raw.get("start") else None,
+            recovered_by=raw.get("recoveredBy"),
+            keeps=tuple(map(Invariant, raw.get("keeps") or ())),
+            breaks=tuple(map(Invariant, raw.get("breaks") or ())),
         )
         for raw in spec["arms"]
+        for timeline in [list(raw.get("timeline", shared))]
     )
     return Scenario(
         name=name,
@@ -81,4 +114,5 @@ def scenario_of(name: str, uid: str, spec: Mapping[str, Any]) -> Scenario:
         region=region,
         arms=arms,
         bounds=bounds_of(spec.get("check")),
+        jitter=spec.get("mode") == "Jitter",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from holdfast.core.holds import ActorView, Hold, is_met
+from holdfast.core.holds import NOTHING_SEEN, ActorView, Hold, Names, is_met
 
 
 def stale_attempts(holds: tuple[Hold, ...], actors: Mapping[str, ActorView]) -> int:
@@ -12,7 +12,7 @@ def stale_attempts(holds: tuple[Hold, ...], actors: Mapping[str, ActorView]) -> 
     awaited = {h.until.tried for h in holds if h.until.tried}
     if awaited:
         return sum(actors[z].tried in ("refused", "dropped") for z in awaited if z in actors)
-    return sum(a.stale_refused + a.stale_dropped for a in actors.values())
+    return sum(a.stale_refused + a.stale_dropped + a.policy_refused for a in actors.values())
 
 
 @dataclass(slots=True)
@@ -38,6 +38,7 @@ class HoldWatch:
         holds: tuple[Hold, ...],
         actors: Mapping[str, ActorView],
         newest_plan: int,
+        names: Names = NOTHING_SEEN,
     ) -> tuple[Hold, ...]:
         """The holds to release now: condition met, or deadline passed."""
         out: list[Hold] = []
@@ -46,7 +47,7 @@ class HoldWatch:
                 continue
             held = now - self.caught[hold.name]
             actor = actors[hold.zone]
-            if is_met(hold.until, actor, actors, newest_plan, held):
+            if is_met(hold.until, actor, actors, newest_plan, held, names):
                 out.append(hold)
             elif held > hold.deadline_seconds:
                 self.overdue.add(hold.name)
@@ -56,8 +57,8 @@ class HoldWatch:
     def uncaught(self, holds: tuple[Hold, ...]) -> tuple[str, ...]:
         return tuple(h.name for h in holds if h.name not in self.caught)
 
-    def is_over(self, now: float, began: float, holds: tuple[Hold, ...], settle: float) -> bool:
-        """Whether every hold has come and gone, and the time to settle has passed since."""
+    def last(self, began: float, holds: tuple[Hold, ...]) -> float | None:
+        """When the last hold was let go, `began` without any; None while there is one to come."""
         if any(h.name not in self.released for h in holds):
-            return False
-        return now - max([began, *self.released.values()]) >= settle
+            return None
+        return max([began, *self.released.values()])

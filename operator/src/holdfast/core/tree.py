@@ -6,8 +6,9 @@ self as its own.
 """
 
 from collections.abc import Generator
+from dataclasses import replace
 
-from holdfast.core.intents import Create, Get, Intent, Pin, Prove
+from holdfast.core.intents import Create, Get, Intent, Pin, Prove, Replace
 from holdfast.core.names import slice_name, tree_name
 from holdfast.core.objects import Plan, Slice, Tree, family_of
 from holdfast.core.places import AtPick
@@ -29,10 +30,14 @@ PROOF_SLICE_SECONDS = 5.0
 """How long to wait for answers before looking whether the tree still stands."""
 
 
-def build(plan: Plan, endpoint: str, pin_holder: str = "") -> Generator[Intent, Reply, None]:
+def build(
+    plan: Plan, endpoint: str, pin_holder: str = "", *, mends: bool = False, proves: bool = True
+) -> Generator[Intent, Reply, None]:
     """Create the tree, its slices, and prove that it is served. The Service's uid must be the same
     before and after: a tree deleted and made anew in between has lost its slices. With a
-    `pin_holder` its pin is put on the tree at last.
+    `pin_holder` its pin is put on the tree at last. `mends`: a slice of this tree that says
+    something else was edited by hand, and is written over. `proves` is for a human who cannot
+    reach the servers.
 
     Whatever fails here starts over at `pick`, with the plan that is newest then.
     """
@@ -49,8 +54,9 @@ def build(plan: Plan, endpoint: str, pin_holder: str = "") -> Generator[Intent, 
             family=family,
             addresses=tuple(a for a in addresses if family_of(a) == family),
         )
-        yield from _create_slice(tree, piece)
-    yield from _prove(tree, uid, addresses)
+        yield from _create_slice(tree, piece, mends)
+    if proves:
+        yield from _prove(tree, uid, addresses)
     if pin_holder:
         yield from _pin(tree, uid, pin_holder)
 
@@ -95,16 +101,21 @@ def _create_tree(tree: Tree) -> Generator[Intent, Reply, str]:
             raise _failed(tree, reply)
 
 
-def _create_slice(tree: Tree, piece: Slice) -> Generator[Intent, Reply, None]:
+def _create_slice(tree: Tree, piece: Slice, mends: bool) -> Generator[Intent, Reply, None]:
     reply = yield Create(piece)
     if isinstance(reply, Exists):
         reply = yield Get(Slice, piece.name)
     match reply:
         case Written():
             return
-        case Read(Slice(tree_uid=owner, addresses=found)):
-            if owner != piece.tree_uid or tuple(sorted(found)) != piece.addresses:
+        case Read(Slice(tree_uid=owner, addresses=found) as there):
+            if owner == piece.tree_uid and tuple(sorted(found)) == piece.addresses:
+                return
+            if owner != piece.tree_uid or not mends:
                 raise Stop(Refused(tree.generation, tree.endpoint, f"foreign slice {piece.name}"))
+            reply = yield Replace(replace(there, addresses=piece.addresses))
+            if not isinstance(reply, Written):
+                raise _again(tree, f"{piece.name} was changed while it was mended")
         case _:
             raise _failed(tree, reply)
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from holdfast.core.guards import DnsGuards, effective
 from holdfast.core.invariants import OUTAGE, Invariant
+from holdfast.core.ledger import RecoveredBy
 
 PROBE_COVERAGE_MIN = 0.9
 """The share of the expected queries below which an arm says nothing."""
@@ -19,6 +20,10 @@ PROBE_COVERAGE_MIN = 0.9
 class Outcome(StrEnum):
     REPRODUCED = "OutageReproduced"
     PREVENTED = "OutagePrevented"
+
+
+EITHER = "Either"
+"""What an arm may expect besides: what comes of unscripted contention is not known beforehand."""
 
 
 class Verdict(StrEnum):
@@ -40,7 +45,9 @@ class Evidence:
     had to be listed anew. `attempts`: stale writes refused or stale plans dropped, by the actors
     that some hold waits for where there is one, and stale writes applied: a cleanup may prevent the
     outage and not the regression. `guards_as_asked`: the Region's status repeats the guards that
-    the arm names.
+    the arm names. `faults`: what else
+    struck as the timeline has it: replies lost, acts done, a bad start. `undone_acts` never came to
+    pass, `failed_acts` say why they could not.
     """
 
     broken: frozenset[Invariant]
@@ -53,6 +60,10 @@ class Evidence:
     cut_off: bool
     watch_gaps: int
     guards_as_asked: bool
+    faults: int = 0
+    undone_acts: tuple[str, ...] = ()
+    failed_acts: tuple[str, ...] = ()
+    recovered_by: RecoveredBy | None = None
 
 
 def outcome_of(evidence: Evidence) -> Outcome:
@@ -62,19 +73,45 @@ def outcome_of(evidence: Evidence) -> Outcome:
     return Outcome.PREVENTED
 
 
-def judge(expect: Outcome, evidence: Evidence) -> tuple[Verdict, str]:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an arm expects. `outcome` None: either. `keeps` and `breaks`: invariants besides."""
+
+    outcome: Outcome | None
+    recovered_by: RecoveredBy | None = None
+    keeps: tuple[Invariant, ...] = ()
+    breaks: tuple[Invariant, ...] = ()
+
+
+def judge(expected: Expected, evidence: Evidence) -> tuple[Verdict, str]:
     """The arm's verdict and the sentence that explains it."""
-    outcome = outcome_of(evidence)
+    outcome, expect = outcome_of(evidence), expected.outcome
     if outcome is Outcome.REPRODUCED and expect is Outcome.PREVENTED:
         return Verdict.FAIL, "the outage happened although it was expected to be prevented"
     missing = _missing(outcome, evidence)
     if missing:
         return Verdict.INCONCLUSIVE, missing
-    if outcome is not expect:
+    if outcome is Outcome.PREVENTED and expect is Outcome.REPRODUCED:
         return Verdict.FAIL, "the outage did not happen although it was expected to"
-    if outcome is Outcome.PREVENTED and not evidence.attempts:
+    if otherwise := _otherwise(expected, evidence):
+        return Verdict.FAIL, otherwise
+    if expect is Outcome.PREVENTED and not evidence.attempts and not evidence.faults:
         return Verdict.INCONCLUSIVE, "no stale write was attempted, so none was prevented"
     return Verdict.PASS, "as expected"
+
+
+def _otherwise(expected: Expected, evidence: Evidence) -> str:
+    """What came otherwise than the arm says, besides the outcome; "" if nothing."""
+    by, broken = evidence.recovered_by, evidence.broken
+    if expected.recovered_by is not None and by != expected.recovered_by:
+        return f"recovered by {by or 'nobody'}, {expected.recovered_by} was expected"
+    for invariant in expected.keeps:
+        if invariant in broken:
+            return f"{invariant} broke although it was expected to hold"
+    for invariant in expected.breaks:
+        if invariant not in broken:
+            return f"{invariant} held although it was expected to break"
+    return ""
 
 
 def _missing(outcome: Outcome, evidence: Evidence) -> str:
@@ -99,6 +136,8 @@ def _missing(outcome: Outcome, evidence: Evidence) -> str:
             "released by their deadline, not by their condition: "
             f"{', '.join(evidence.overdue_holds)}",
         ),
+        (bool(evidence.failed_acts), f"could not be done: {'; '.join(evidence.failed_acts)}"),
+        (bool(evidence.undone_acts), f"never came to pass: {', '.join(evidence.undone_acts)}"),
         (evidence.cut_off, "the deadline came before the arm was over"),
         (bool(evidence.watch_gaps), "a watch was lost, so changes may not have been seen"),
         (not evidence.guards_as_asked, "the guards in force are not those that the arm names"),
@@ -125,6 +164,7 @@ HOLDS: Mapping[Invariant, tuple[str, ...]] = {
     Invariant.NON_EMPTY: (*_FENCED, "dns.cleanup=PinLive"),
     Invariant.NO_LIVE_DELETE: (*_FENCED, "dns.cleanup=PinLive"),
     Invariant.MONOTONE: _FENCED,
+    Invariant.FROZEN_STAYS: _FENCED,
     Invariant.CONVERGES: (*_FENCED, "dns.cleanup=PinLive", "dns.rollback=Decoupled"),
     Invariant.ROLLBACK_NAMES_A_TREE: (),
     Invariant.WHOLE_PLAN: (),

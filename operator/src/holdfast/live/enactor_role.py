@@ -6,6 +6,7 @@ write.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -16,15 +17,16 @@ from holdfast.core.actor import Actor
 from holdfast.core.book import Book
 from holdfast.core.enactor import START, enact
 from holdfast.core.holds import ActorView, actor_of, actor_status
-from holdfast.core.intents import Intent, Reach
+from holdfast.core.intents import MUTATIONS, Intent, Pick, Reach
 from holdfast.core.objects import Alias, Plan
 from holdfast.core.places import AtPick, Place
 from holdfast.core.region import Region, backoff
-from holdfast.core.replies import Reply, Written
-from holdfast.core.rounds import Applied, Deferred, Refused, Round, Stale
+from holdfast.core.replies import Reply, TimedOut, Written
+from holdfast.core.rounds import Applied, Deferred, Frozen, Refused, Round, Stale, Withheld
 from holdfast.live import metrics
-from holdfast.live.api import Api, Json
+from holdfast.live.api import CALL_TIMEOUT_SECONDS, Api, Json
 from holdfast.live.authority import Authority
+from holdfast.live.outlook import REPAIR_AFTER_SECONDS, Outlook
 from holdfast.live.perform import Performer, drive
 from holdfast.live.wire import GROUP_PATH
 
@@ -32,6 +34,8 @@ log = logging.getLogger("holdfast.enactor")
 
 REFUSED_PAUSE_SECONDS = 1.0
 """Before an apply that failed is tried again although no newer plan has come."""
+FROZEN_LOOK_SECONDS = 1.0
+"""How often an enactor looks whether a freeze has passed."""
 HOLD_GRACE_SECONDS = 10.0
 """Past a hold's deadline an enactor lets itself go: the scenario role may be dead."""
 
@@ -56,8 +60,13 @@ class Enactor:
         self._performer = Performer(
             api, region.namespace, region.name, self._pick, self._authority.servers, self._reach
         )
-        own = (status.get("actors") or {}).get(me.zone)
-        self._book = Book(replace(actor_of(me.zone, own or {}), hold=""))
+        self._outlook = Outlook(api, region.namespace, self._changed)
+        self._chance = random.Random(None if region.seed is None else f"{region.seed}/{me.zone}")
+        own = (status.get("actors") or {}).get(me.zone) or {}
+        self._book = Book(replace(actor_of(me.zone, own), hold=""))
+        # Somebody of our zone stands at a hold: the entry is theirs, and we are their replacement.
+        self._is_silent = bool(own.get("hold"))
+        self._loses = False
 
     def update(self, region: Region, raw: Json) -> None:
         """The Region as its watch shows it now."""
@@ -75,6 +84,7 @@ class Enactor:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._authority.watch())
             group.create_task(self._tell())
+            group.create_task(self._look_out())
             group.create_task(self._rounds())
 
     async def _rounds(self) -> None:
@@ -86,19 +96,54 @@ class Enactor:
             here = outcome.then
             await self._after(outcome)
 
+    async def _look_out(self) -> None:
+        """Watch what is answered, from the moment on at which somebody asks for repairs."""
+        while not self.region.guards.repairs:
+            await asyncio.sleep(FROZEN_LOOK_SECONDS)
+        await self._outlook.watch()
+
     async def _until_due(self, here: Place) -> None:
-        """Wait while the Region is paused, or there is nothing to pick. A round starts after the
-        wait and not before, so that it obeys the knobs of its time."""
-        while self.region.paused or (isinstance(here, AtPick) and self._newest() <= here.above):
+        """Wait while the Region is paused or frozen, or there is nothing to pick. A round starts
+        after the wait and not before, so that it obeys the knobs of its time."""
+        while self._rests() or (isinstance(here, AtPick) and self._next(here.above) is None):
             self._changed.clear()
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience()):
+                    await self._changed.wait()
+
+    def _rests(self) -> bool:
+        return self.region.paused or self.region.is_frozen(time.time())
+
+    def _patience(self) -> float | None:
+        """Seconds after which to look again although nothing has happened; None for never."""
+        if self.region.freeze is not None:
+            return FROZEN_LOOK_SECONDS
+        return REPAIR_AFTER_SECONDS / 2 if self._outlook.is_waiting else None
 
     def _newest(self) -> int:
         return max(self.plans, default=0)
 
-    async def _pick(self, above: int) -> Plan:
-        await self._until_due(AtPick(above))
-        return self.plans[self._newest()]
+    def _next(self, above: int) -> Plan | None:
+        """What there is to do: a newer plan, or a repair of the newest."""
+        newest = self._newest()
+        if newest > above:
+            return self.plans[newest]
+        if newest and self.region.guards.repairs:
+            return self._outlook.broken(self.plans[newest])
+        return None
+
+    async def _pick(self, intent: Pick) -> Plan:
+        while (found := self._next(intent.above)) is None or self._rests():
+            await self._until_due(AtPick(intent.above))
+        if found.generation <= intent.above:
+            log.warning(
+                "%s: %s not served as plan %s has it: enacted anew",
+                self.region.namespace,
+                ", ".join(e.endpoint for e in found.endpoints),
+                found.generation,
+            )
+            self._outlook.tried()
+        return found
 
     async def _after(self, outcome: Round) -> None:
         """Book the round's outcome, and pause if that is what it asks for."""
@@ -123,15 +168,26 @@ class Enactor:
                         "%s: plan %s refused at %s: %s", space, generation, endpoint, reason
                     )
                 self._complained = reason
-                await asyncio.sleep(REFUSED_PAUSE_SECONDS * random.uniform(0.5, 1.0))
+                await asyncio.sleep(REFUSED_PAUSE_SECONDS * self._chance.uniform(0.5, 1.0))
+            case Frozen(generation, endpoint, by):
+                if self._complained != by:
+                    log.warning("%s: %s is frozen: %s", space, endpoint, by)
+                self._complained = by
+                await asyncio.sleep(REFUSED_PAUSE_SECONDS * self._chance.uniform(0.5, 1.0))
+            case Withheld(generation):
+                log.warning(
+                    "%s: plan %s has no address: the last good answer stays", space, generation
+                )
             case Deferred(_, reason):
                 log.debug("%s: deferred: %s", space, reason)
                 if self._deferrals in (5, 50, 500):
                     log.warning("%s: deferred %s times: %s", space, self._deferrals, reason)
-                await asyncio.sleep(backoff(self.region, self._deferrals, random.random()))
+                await asyncio.sleep(backoff(self.region, self._deferrals, self._chance.random()))
 
     async def _perform(self, intent: Intent) -> Reply:
         reply = await self._performer(intent)
+        if self._loses and isinstance(intent, MUTATIONS):
+            reply = await self._lost()
         write = self._book.performed(intent, reply)
         self._spread()
         if write:
@@ -139,6 +195,12 @@ class Enactor:
         if write == "flipped" and isinstance(reply, Written) and isinstance(reply.obj, Alias):
             self._measure(reply.obj)
         return reply
+
+    async def _lost(self) -> Reply:
+        """The reply is lost after its effect: what the actor learns, it learns by its time-out."""
+        self._loses = False
+        await asyncio.sleep(CALL_TIMEOUT_SECONDS)
+        return TimedOut(time.time())
 
     def _measure(self, flipped: Alias) -> None:
         space = self.region.namespace
@@ -156,6 +218,11 @@ class Enactor:
         hold = self._book.arrive(at, self.region.holds, self.actors, self._newest())
         self._spread()
         if hold is None:
+            return
+        if hold.loses:
+            self._loses = True
+            self._book.let_go()
+            self._spread()
             return
         where = (self.region.namespace, hold.name)
         log.info("%s: held by %s at %s with plan %s", *where, at.step, at.generation)
@@ -188,7 +255,7 @@ class Enactor:
             await self._unsaid.wait()
             self._unsaid.clear()
             view = self._book.tell()
-            if not self.region.holds:
+            if not self.region.holds or self._is_silent:
                 continue
             entry = {self._me.zone: actor_status(view)}
             answer = await self._api.merge_patch(path, {"status": {"actors": entry}})

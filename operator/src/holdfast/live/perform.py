@@ -23,6 +23,7 @@ from holdfast.core.intents import (
 from holdfast.core.names import service_fqdn
 from holdfast.core.objects import Alias, Object, Plan, Tree
 from holdfast.core.replies import (
+    ADMISSION_POLICY,
     Absent,
     Conflict,
     Deleted,
@@ -79,7 +80,7 @@ class Performer:
         api: Api,
         namespace: str,
         region: str,
-        pick: Callable[[int], Awaitable[Plan]] | None = None,
+        pick: Callable[[Pick], Awaitable[Plan]] | None = None,
         servers: Callable[[], tuple[Server, ...]] = tuple,
         reach: Callable[[Reach], Awaitable[None]] | None = None,
     ) -> None:
@@ -118,9 +119,9 @@ class Performer:
                 path = f"{path_of(kind, self._namespace)}/{name}"
                 answer = await self._api.delete(path, uid, version)
                 return Deleted(time.time()) if answer.ok else self._refused(answer)
-            case Pick(above):
+            case Pick():
                 assert self._pick is not None, "this role picks no plans"
-                return Picked(await self._pick(above), time.time())
+                return Picked(await self._pick(intent), time.time())
             case Prove():
                 return await self._prove(intent)
             case Reach():
@@ -190,6 +191,8 @@ def refusal(answer: Answer, now: float) -> Reply:
             return Missed(now)
         case status if status == 429 or status >= 500:
             return Overloaded(now)
+        case 403 if "ValidatingAdmissionPolicy" in message:
+            return Rejected(ADMISSION_POLICY, message, now)
         case status:
             causes = (answer.body.get("details") or {}).get("causes") or [{}]
             return Rejected(str(causes[0].get("reason") or reason or status), message, now)

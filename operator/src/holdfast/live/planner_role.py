@@ -5,10 +5,12 @@ import logging
 import time
 
 from holdfast.core.guards import effective
+from holdfast.core.intents import List
 from holdfast.core.names import CAPACITY_ANNOTATION
-from holdfast.core.objects import EndpointPlan, FrontEnd
+from holdfast.core.objects import EndpointPlan, FrontEnd, Plan
 from holdfast.core.planner import Planned, append, look, trim, wanted
 from holdfast.core.region import Region
+from holdfast.core.replies import Listed
 from holdfast.live import metrics
 from holdfast.live.api import Api, Json
 from holdfast.live.perform import Performer, drive
@@ -85,11 +87,8 @@ class Planner:
 
     async def _step(self) -> bool:
         """Append a plan if one is wanted. False if the API server did not let us."""
-        if self._newest < 0:
-            found = await drive(look(), self._perform)
-            if found is None:
-                return False
-            self._newest = found
+        if self._newest < 0 and not await self._look():
+            return False
         fleet = tuple(f for f in map(front_end, self._pods.values()) if f is not None)
         content = wanted(self.region.endpoints, fleet)
         churn = self._until_churn() == 0.0
@@ -98,7 +97,7 @@ class Planner:
             outcome = await drive(append(content, self._newest), self._perform)
             if not isinstance(outcome, Planned):
                 log.warning("%s: %s", self.region.namespace, outcome.reason)
-                self._newest, self._ended = outcome.newest, outcome.final
+                self._newest, self._ended = -1, outcome.final
                 return False
             self._newest, self._content = outcome.plan.generation, content
             self._appended_at = time.monotonic()
@@ -109,6 +108,17 @@ class Planner:
             if self._newest % TRIM_EVERY == 0:
                 await drive(trim(self.region.plan_history), self._perform)
         return await self._report(len(fleet))
+
+    async def _look(self) -> bool:
+        """See which plan is the newest, and what it says: one that a former incarnation made, or
+        whose reply was lost, is not made twice. False if the API server did not tell."""
+        found = await drive(look(), self._perform)
+        plans = await self._perform(List(Plan))
+        if found is None or not isinstance(plans, Listed):
+            return False
+        said = {p.generation: p.endpoints for p in plans.items if isinstance(p, Plan)}
+        self._newest, self._content = found, said.get(found)
+        return True
 
     async def _report(self, front_ends: int) -> bool:
         """Say in the Region's status where we stand. False if it could not be written."""

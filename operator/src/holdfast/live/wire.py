@@ -129,7 +129,8 @@ def _alias(alias: Alias, namespace: str, region: str) -> Json:
             names.ROLLBACK_ANNOTATION: alias.rollback,
             names.LOCK_ANNOTATION: alias.lock,
             names.WRITER_ANNOTATION: alias.writer,
-        },
+        }
+        | ({names.FROZEN_ANNOTATION: alias.frozen} if alias.frozen else {}),
     }
     return {
         "apiVersion": "v1",
@@ -172,6 +173,7 @@ def parse(kind: type[Any], raw: Json) -> Object:
             rollback=notes.get(names.ROLLBACK_ANNOTATION, ""),
             lock=notes.get(names.LOCK_ANNOTATION, NO_RECORD),
             writer=notes.get(names.WRITER_ANNOTATION, ""),
+            frozen=notes.get(names.FROZEN_ANNOTATION, ""),
             uid=uid,
             resource_version=version,
         )

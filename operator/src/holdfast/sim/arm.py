@@ -6,21 +6,25 @@ from random import Random
 from typing import Any
 
 from holdfast.core.document import arm_document
+from holdfast.core.guards import Switch
+from holdfast.core.intents import Create
+from holdfast.core.objects import Tree
 from holdfast.core.record import Record
 from holdfast.core.region import region_of
+from holdfast.core.replies import Written
 from holdfast.core.scenario import Arm, Scenario
+from holdfast.core.starts import Start, alias_of, kinds_of, slice_of, tree_of
 from holdfast.sim.board import Board
 from holdfast.sim.dns import Authoritative, Resolver
-from holdfast.sim.enactor import Enactor
 from holdfast.sim.faults import NONE, Faults
 from holdfast.sim.kernel import Kernel
 from holdfast.sim.latency import MEASURED, Latencies
 from holdfast.sim.overseer import Overseer
-from holdfast.sim.planner import Planner
 from holdfast.sim.probe import Probe
 from holdfast.sim.quantiles import look
 from holdfast.sim.server import Server
 from holdfast.sim.site import Site
+from holdfast.sim.stage import Stage
 
 STORE_CAPACITY = 100
 
@@ -49,7 +53,7 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
         latencies=weather.latencies,
         faults=weather.faults,
         region=region,
-        server=Server(kernel, lag),
+        server=Server(kernel, lag, region.guards.admission is Switch.ENABLED),
         board=Board(kernel, lag, region.holds),
     )
     record = Record(arm, region.endpoints)
@@ -57,15 +61,27 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
         site, record, scenario.settle_seconds, scenario.deadline_seconds, kernel.stop
     )
     authoritative = Authoritative(site.server)
-    probe = Probe(site, region.endpoints[0], authoritative, Resolver(authoritative))
-    enactors = {zone: Enactor(site, zone, authoritative) for zone in region.zones}
-    overseer.start()
-    probe.start()
-    for enactor in enactors.values():
-        enactor.start()
+    probe = Probe(site, region.endpoints[0], authoritative, Resolver(authoritative), arm.start)
     capacity = (scenario.region.get("store") or {}).get("capacity", STORE_CAPACITY)
-    Planner(site, int(capacity)).start()
+    stage = Stage(site, authoritative, int(capacity))
+    if arm.start is not None:
+        _make(site, arm.start)
+    overseer.start(stage.act)
+    probe.start()
+    stage.start()
     for crash in weather.faults.crashes:
-        kernel.at(crash.t, partial(enactors[crash.zone].crash, crash.down_seconds))
+        kernel.at(crash.t, partial(stage.enactors[crash.zone].crash, crash.down_seconds))
     kernel.run(until=2 * scenario.deadline_seconds + 1)
     return arm_document(record, probe.document(overseer.zero), overseer.t)
+
+
+def _make(site: Site, start: Start) -> None:
+    """What the loops find when they begin."""
+    for endpoint in site.region.endpoints:
+        uid = ""
+        for kind in kinds_of(start):
+            wanted = tree_of(endpoint) if kind is Tree else slice_of(endpoint, uid)
+            reply = site.server.perform(Create(wanted))
+            assert isinstance(reply, Written), reply
+            uid = uid or reply.obj.uid
+        site.server.perform(Create(alias_of(start, endpoint, site.kernel.now)))

@@ -7,19 +7,22 @@ from holdfast.core.actor import Actor
 from holdfast.core.book import Book
 from holdfast.core.enactor import START, enact
 from holdfast.core.holds import ActorView, Hold, actor_of
-from holdfast.core.intents import Intent, Pick, Prove, Reach
-from holdfast.core.objects import Plan
+from holdfast.core.intents import MUTATIONS, Intent, Pick, Prove, Reach
+from holdfast.core.objects import Alias, Plan, Slice, Tree
 from holdfast.core.places import AtPick, Place
 from holdfast.core.region import Region, backoff
-from holdfast.core.replies import Passed, Picked, Proven, Reply, Unproven
-from holdfast.core.rounds import Deferred, Flow, Refused, Round
-from holdfast.fake import Change
+from holdfast.core.repair import broken_endpoints, only
+from holdfast.core.replies import Passed, Picked, Proven, Reply, TimedOut, Unproven
+from holdfast.core.rounds import Deferred, Flow, Frozen, Refused, Round
+from holdfast.fake import Change, FakeApi
 from holdfast.sim.board import Notice
 from holdfast.sim.dns import Authoritative
+from holdfast.sim.faults import CALL_TIMEOUT_SECONDS
 from holdfast.sim.site import Client, Site
 
 REFUSED_PAUSE_SECONDS = 1.0
 HOLD_GRACE_SECONDS = 10.0
+REPAIR_AFTER_SECONDS = 0.5
 POLL_SECONDS = (0.001, 0.25)
 """Between two queries of a proof, growing by half each time: all as on the cluster."""
 
@@ -29,14 +32,17 @@ def pause_seconds(region: Region, outcome: Round, deferrals: int, chance: float)
     match outcome:
         case Deferred():
             return backoff(region, deferrals, chance)
-        case Refused():
+        case Refused() | Frozen():
             return REFUSED_PAUSE_SECONDS * (0.5 + 0.5 * chance)
         case _:
             return 0.0
 
 
 class Enactor:
-    def __init__(self, site: Site, zone: str, authoritative: Authoritative) -> None:
+    def __init__(
+        self, site: Site, zone: str, authoritative: Authoritative, replaces: bool = False
+    ) -> None:
+        """`replaces`: another process of the zone stands at a hold, and its report is its own."""
         slow = site.faults.slow.get(zone, 1.0)
         self._site, self._zone, self._authoritative = site, zone, authoritative
         self._client = Client(site, slow, stalls=True)
@@ -47,6 +53,10 @@ class Enactor:
         self._incarnation = 0
         self._book = Book(ActorView(zone))
         self._telling = False
+        self._is_silent = replaces
+        self._loses = False
+        self._seen = FakeApi()
+        self._broken_since: float | None = None
         self._flow: Flow | None = None
         self._here: Place = START
         self._deferrals = 0
@@ -56,6 +66,8 @@ class Enactor:
     def start(self) -> None:
         """Take the Region up: its watches first."""
         self._site.server.watch((Plan,), self._planned)
+        if self._site.region.guards.repairs:
+            self._site.server.watch((Alias, Tree, Slice), self._see)
         self._site.board.watch(self._noticed)
         self._begin()
 
@@ -70,9 +82,41 @@ class Enactor:
         self._book = Book(replace(self._actors.get(self._zone, ActorView(self._zone)), hold=""))
         self._client.later(down_seconds, self._begin)
 
+    def stop(self) -> None:
+        """Go for good, wherever it stands: scaled away."""
+        self.crash(0.0)
+        self._client.die()
+
     @property
     def _me(self) -> Actor:
-        return Actor(self._zone, f"{self._zone}/pod-{self._incarnation}")
+        pod = f"pod-{self._incarnation}{'-again' if self._is_silent else ''}"
+        return Actor(self._zone, f"{self._zone}/{pod}")
+
+    def _see(self, change: Change) -> None:
+        """What is answered, by our own watch: for repairs."""
+        if change.obj is None:
+            self._seen.objects.pop(change.key, None)
+        else:
+            self._seen.objects[change.key] = change.obj
+        if not self._broken():
+            self._broken_since = None
+        elif self._broken_since is None:
+            self._broken_since = self._site.kernel.now
+            self._client.later(REPAIR_AFTER_SECONDS, self._news)
+
+    def _broken(self) -> tuple[str, ...]:
+        newest = self._plans.get(self._newest())
+        return broken_endpoints(newest, self._seen.objects.values()) if newest else ()
+
+    def _next(self, above: int) -> Plan | None:
+        """What there is to do: a newer plan, or a repair of the newest."""
+        newest = self._plans.get(self._newest())
+        if newest is None or newest.generation > above:
+            return newest
+        now, since = self._site.kernel.now, self._broken_since
+        if since is None or now - since < REPAIR_AFTER_SECONDS:
+            return None
+        return only(newest, self._broken())
 
     def _planned(self, change: Change) -> None:
         if isinstance(change.obj, Plan):
@@ -105,7 +149,7 @@ class Enactor:
     def _begin(self) -> None:
         """A round, once there is something to pick."""
         above = self._here.above if isinstance(self._here, AtPick) else -1
-        self._until(lambda: self._newest() > above, self._round)
+        self._until(lambda: self._next(above) is not None, self._round)
 
     def _round(self) -> None:
         self._flow = enact(self._me, self._site.region.rules(), self._here)
@@ -123,16 +167,26 @@ class Enactor:
             case Reach():
                 self._reach(intent)
             case Pick(above):
-                self._until(lambda: self._newest() > above, self._pick)
+                self._until(lambda: self._next(above) is not None, lambda: self._pick(above))
             case Prove():
                 self._prove(intent, self._site.kernel.now, POLL_SECONDS[0])
             case _:
                 self._client.call(intent, lambda answer: self._performed(intent, answer))
 
-    def _pick(self) -> None:
-        self._step(Picked(self._plans[self._newest()], self._site.kernel.now))
+    def _pick(self, above: int) -> None:
+        plan, now = self._next(above), self._site.kernel.now
+        assert plan is not None
+        if plan.generation <= above:  # a repair: the next one waits its time
+            self._broken_since = now
+            self._client.later(REPAIR_AFTER_SECONDS, self._news)
+        self._step(Picked(plan, now))
 
     def _performed(self, intent: Intent, reply: Reply) -> None:
+        if self._loses and isinstance(intent, MUTATIONS):
+            self._loses = False
+            lost = TimedOut(self._site.kernel.now + CALL_TIMEOUT_SECONDS)
+            self._client.later(CALL_TIMEOUT_SECONDS, lambda: self._performed(intent, lost))
+            return
         self._book.performed(intent, reply)
         self._tell()
         self._step(reply)
@@ -160,6 +214,10 @@ class Enactor:
         if hold is None:
             self._step(Passed(self._site.kernel.now))
             return
+        if hold.loses:
+            self._loses = True
+            self._let_go()
+            return
         name, patience = hold.name, hold.deadline_seconds + HOLD_GRACE_SECONDS
         deadline = self._site.kernel.now + patience
 
@@ -183,7 +241,7 @@ class Enactor:
         if isinstance(outcome, Refused) and outcome.final:
             return
         site = self._site
-        pauses = isinstance(outcome, Deferred | Refused)
+        pauses = isinstance(outcome, Deferred | Refused | Frozen)
         chance = site.chance.random() if pauses else 0.0
         self._client.later(
             pause_seconds(site.region, outcome, self._deferrals, chance), self._begin
@@ -194,7 +252,7 @@ class Enactor:
         if not self._book.unsaid or self._telling:
             return
         view, site = self._book.tell(), self._site
-        if not site.board.holds:
+        if not site.board.holds or self._is_silent:
             return
         self._telling = True
 

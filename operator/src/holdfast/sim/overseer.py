@@ -1,10 +1,12 @@
 """The scenario role in virtual time: it watches, and lets holds go."""
 
 from collections.abc import Callable
+from functools import partial
 
+from holdfast.core.acts import Act
 from holdfast.core.holds import Hold
-from holdfast.core.ledger import AliasSeen, TreeSeen
-from holdfast.core.objects import Alias, Plan, Tree
+from holdfast.core.ledger import AliasSeen, SliceSeen, TreeSeen
+from holdfast.core.objects import Alias, Plan, Slice, Tree
 from holdfast.core.record import Record
 from holdfast.fake import Change
 from holdfast.sim.board import Notice
@@ -21,8 +23,10 @@ class Overseer:
     ) -> None:
         self.record, self.zero = record, 0.0
         self._site, self._client = site, Client(site)
+        self._act: Callable[[Act, Callable[[str, str], None]], None] = _nobody
         self._settle, self._deadline, self._over = settle, deadline, over
         self._last: dict[str, Tree] = {}
+        self._pieces: dict[str, Slice] = {}
         self._busy = False
         self._ticks = 0
 
@@ -30,8 +34,11 @@ class Overseer:
     def t(self) -> float:
         return self._site.kernel.now - self.zero if self.record.plans else 0.0
 
-    def start(self) -> None:
+    def start(self, act: Callable[[Act, Callable[[str, str], None]], None]) -> None:
+        """`act(what, done)` sees to an act of the timeline, and says what came of it."""
+        self._act = act
         self._site.server.watch((Alias, Tree), self._service)
+        self._site.server.watch((Slice,), self._slice)
         self._site.server.watch((Plan,), self._plan)
         self._site.board.watch(self._region)
         self._look()
@@ -46,6 +53,17 @@ class Overseer:
             self.record.see(self.t, TreeSeen(tree, gone))
         elif isinstance(change.obj, Alias):
             self.record.see(self.t, AliasSeen(change.obj))
+        elif name in self.record.ledger.aliases:
+            self.record.see(self.t, AliasSeen(self.record.ledger.aliases[name], gone=True))
+        self._look()
+
+    def _slice(self, change: Change) -> None:
+        piece = change.obj
+        if isinstance(piece, Slice):
+            self._pieces[piece.name] = piece
+            self.record.see(self.t, SliceSeen(piece))
+        else:
+            self.record.see(self.t, SliceSeen(self._pieces.pop(change.key[1]), gone=True))
         self._look()
 
     def _plan(self, change: Change) -> None:
@@ -53,7 +71,8 @@ class Overseer:
             return
         if not self.record.plans:
             self.zero = self._site.kernel.now
-        self.record.planned(self.t, change.obj.generation)
+        bare = tuple(e.endpoint for e in change.obj.endpoints if not e.front_ends)
+        self.record.planned(self.t, change.obj.generation, bare)
         self._look()
 
     def _region(self, notice: Notice) -> None:
@@ -66,6 +85,8 @@ class Overseer:
         if self._busy:
             return
         self._ticks += 1
+        for act in self.record.acts_due(self.t):
+            self._act(act, partial(self._acted, act))
         due = self.record.due(self.t)
         if due:
             self._busy = True
@@ -79,6 +100,9 @@ class Overseer:
         else:
             tick = self._ticks
             self._client.later(TICK_SECONDS, lambda: self._look() if tick == self._ticks else None)
+
+    def _acted(self, act: Act, said: str, failed: str) -> None:
+        self.record.acted(self.t, act, said, failed)
 
     def _release(self, due: tuple[Hold, ...]) -> None:
         """One write after the other, and the news of the time in between at the end."""
@@ -94,3 +118,7 @@ class Overseer:
                 self._look()
 
         self._client.later(self._site.draw(self._site.latencies.status), written)
+
+
+def _nobody(act: Act, done: Callable[[str, str], None]) -> None:
+    done("", f"nobody does {act.name}")

@@ -16,17 +16,35 @@ TRIM_EVERY = 10
 
 
 class Planner:
-    """`capacity` of each front end, one a zone."""
+    """`fleet` is what it sees of the front ends."""
 
-    def __init__(self, site: Site, capacity: int) -> None:
+    def __init__(self, site: Site, fleet: tuple[FrontEnd, ...]) -> None:
         self._site, self._client = site, Client(site)
-        zones = enumerate(site.region.zones, start=1)
-        fleet = (FrontEnd(f"10.0.{number}.1", capacity) for number, _ in zones)
-        self._content: tuple[EndpointPlan, ...] = wanted(site.region.endpoints, fleet)
+        self._fleet = fleet
+        self._is_up = True
         self._newest = 0
 
     def start(self) -> None:
         self._drive(look(), self._looked)
+
+    @property
+    def _content(self) -> tuple[EndpointPlan, ...]:
+        region = self._site.region
+        return wanted(region.endpoints, self._fleet, region.guards.keeps_last_good)
+
+    def scale(self, replicas: int) -> None:
+        """Be there, or not."""
+        self._is_up = replicas > 0
+        self._client.die()
+        if self._is_up:
+            self.start()
+
+    def see(self, fleet: tuple[FrontEnd, ...]) -> None:
+        """The front ends have changed: a plan is due at once."""
+        changed, self._fleet = fleet != self._fleet, fleet
+        if changed and self._is_up:
+            self._client.die()
+            self.start()
 
     def _looked(self, newest: int | None) -> None:
         if newest is None:
@@ -36,8 +54,11 @@ class Planner:
         self._append()
 
     def _append(self) -> None:
-        if self._content:
-            self._drive(append(self._content, self._newest), self._appended)
+        content = self._content
+        if content and not self._site.is_frozen:
+            self._drive(append(content, self._newest), self._appended)
+        elif self._period():
+            self._client.later(self._period(), self._append)
 
     def _appended(self, outcome: Planned | Unplanned) -> None:
         if isinstance(outcome, Unplanned):

@@ -4,6 +4,7 @@ from typing import Any
 
 from holdfast.core.answers import Tally, classify
 from holdfast.core.names import customer_name
+from holdfast.core.starts import Start
 from holdfast.sim.dns import Authoritative, Resolver, Response
 from holdfast.sim.site import Site
 
@@ -15,11 +16,17 @@ class Probe:
     """Of one endpoint. Answers are noted when they come, one `query` after they were given."""
 
     def __init__(
-        self, site: Site, endpoint: str, authoritative: Authoritative, resolver: Resolver
+        self,
+        site: Site,
+        endpoint: str,
+        authoritative: Authoritative,
+        resolver: Resolver,
+        start: Start | None = None,
     ) -> None:
         self._site, self._endpoint = site, endpoint
         self._authoritative, self._resolver = authoritative, resolver
-        self.tallies = {"authoritative": Tally(), "resolver": Tally()}
+        whole = start is not None
+        self.tallies = {"authoritative": Tally(whole), "resolver": Tally(whole)}
         self._connects = {"ok": 0, "failed": 0}
 
     def start(self) -> None:

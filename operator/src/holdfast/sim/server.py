@@ -11,8 +11,8 @@ from holdfast.sim.kernel import Kernel
 
 
 class Server:
-    def __init__(self, kernel: Kernel, lag: Callable[[], float]) -> None:
-        self.api = FakeApi()
+    def __init__(self, kernel: Kernel, lag: Callable[[], float], admission: bool = False) -> None:
+        self.api = FakeApi(admission=admission)
         self._kernel, self._lag = kernel, lag
         self._feeds: list[tuple[tuple[type[Any], ...], Feed[Change]]] = []
         self._sent = 0

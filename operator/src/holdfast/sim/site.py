@@ -24,6 +24,8 @@ class Site:
     region: Region
     server: Server
     board: Board
+    is_frozen: bool = False
+    """The Region's automation is off, by an operator's word."""
 
     def draw(self, latency: Latency) -> float:
         """Seconds."""

@@ -1,0 +1,40 @@
+"""What `dns.admission` has the API server refuse, whichever client writes.
+
+On a cluster these are ValidatingAdmissionPolicies of the chart; here the same rules stand for the
+API server in memory, and a test on the cluster holds the two against each other. A policy sees one
+object, before and after, and not what else there is: that is why a tree must bear its pin.
+"""
+
+from holdfast.core.names import tree_name
+from holdfast.core.objects import Alias, Slice, Stored, Tree
+
+LEAP_MAX = 100_000
+"""The most generations that an alias may go up at once: a hand's slip to the highest number there
+is could never be gone above."""
+
+
+def denied(before: Stored | None, after: Stored | None) -> str:
+    """Why the change is refused; "" if it is not. None stands for an object that is not there."""
+    match before, after:
+        case Alias(), None:
+            return "an alias is never deleted while its namespace stays"
+        case _, Alias(endpoint=endpoint, target=target, generation=generation):
+            if target != tree_name(endpoint, generation):
+                return "an alias names the tree of its own generation"
+            if isinstance(before, Alias):
+                return _moved(before.generation, generation)
+        case Tree(pins=pins), None if pins:
+            return "a pinned tree is never deleted"
+        case Slice(), None:
+            return "the addresses of a tree go with their tree"
+        case Slice() as old, Slice() as new if old.addresses != new.addresses:
+            return "the addresses of a tree never change"
+    return ""
+
+
+def _moved(before: int, after: int) -> str:
+    if after < before:
+        return "the live generation never goes down"
+    if after > before + LEAP_MAX:
+        return f"the live generation goes up by {LEAP_MAX} at most"
+    return ""
