@@ -64,9 +64,9 @@ class Alias:
     rollback: str = ""
     lock: str = ""
     writer: str = ""
-    frozen: str = ""
     uid: str = ""
     resource_version: str = ""
+    frozen: str = ""
 
     @property
     def name(self) -> str:
