@@ -10,6 +10,7 @@ from e2e.audit import (
     Request,
     Right,
     arms,
+    blind,
     forbidden,
     granted,
     never_used,
@@ -177,13 +178,22 @@ def test_being_told_no_for_what_was_never_granted_is_never_excused() -> None:
 
 def test_the_first_refusals_of_a_granted_right_are_excused_and_no_more() -> None:
     roles = {"arm": {GET}}
-    yes = request("get", "services", at=9.0)
+    arm, allowed = born({"holdfast.dev/scenario": "dns-race"}), request("get", "services", at=9.0)
     no = [request("get", "services", at=t, role="") for t in (1.0, 1.5)]
-    assert forbidden(roles, [*no, yes], PATIENCE) == []
+    assert forbidden(roles, [arm, *no, allowed], PATIENCE) == []
     often = [*no, request("get", "services", at=2.0, role="")]
-    assert "3 times in 1.0 s" in forbidden(roles, [*often, yes], PATIENCE)[0]
+    assert "3 times in 1.0 s" in forbidden(roles, [arm, *often, allowed], PATIENCE)[0]
     long = [no[0], request("get", "services", at=8.0, role="")]
-    assert "2 times in 7.0 s" in forbidden(roles, [*long, yes], PATIENCE)[0]
+    assert "2 times in 7.0 s" in forbidden(roles, [arm, *long, allowed], PATIENCE)[0]
+
+
+def test_where_no_scenario_is_a_granted_right_may_be_refused_for_long() -> None:
+    roles = {"arm": {GET, Right("create", "", "namespaces")}}
+    no = [request("get", "services", at=float(t), role="", namespace="theirs") for t in range(9)]
+    arm, allowed = born({"holdfast.dev/scenario": "dns-race"}), request("get", "services")
+    assert forbidden(roles, [arm, allowed, *no], PATIENCE) == []
+    other = born({"holdfast.dev/scenario": "x"}, name="theirs")
+    assert forbidden(roles, [arm, other, allowed, *no], PATIENCE)
 
 
 # --- preconditions --------------------------------------------------------------------------------
@@ -230,20 +240,31 @@ def test_under_safe_a_write_without_its_precondition_is_told(bad: Request) -> No
 def test_each_guard_asks_for_its_own_preconditions() -> None:
     fenced = region(profile="aws-2025", dns={"fence": "Generation"})
     pinned = region(profile="aws-2025", dns={"cleanup": "PinLive"})
-    blind = request("update", "services", {"metadata": {}})
+    put = request("update", "services", {"metadata": {}})
     bare = request("delete", "services", {"preconditions": {}})
-    assert preconditions([region(profile="aws-2025"), blind, bare], ENACTORS).wrong == []
-    assert len(preconditions([fenced, blind, bare], ENACTORS).wrong) == 1
-    assert len(preconditions([pinned, blind, bare], ENACTORS).wrong) == 1
+    assert preconditions([region(profile="aws-2025"), put, bare], ENACTORS).wrong == []
+    assert len(preconditions([fenced, put, bare], ENACTORS).wrong) == 1
+    assert len(preconditions([pinned, put, bare], ENACTORS).wrong) == 1
+
+
+def test_a_patch_is_asked_for_its_test_under_any_guards() -> None:
+    untested = request("patch", "services", TESTED[1:])
+    assert preconditions([region(profile="aws-2025"), GOOD[1]], ENACTORS).seen == {"patch": 1}
+    assert preconditions([region(profile="aws-2025"), untested], ENACTORS).wrong
+
+
+def test_blind_writes_can_be_told_from_the_others() -> None:
+    assert blind(GOOD, ENACTORS) == []
+    assert blind([*GOOD, *BAD], ENACTORS) == BAD
 
 
 def test_the_guards_are_those_of_the_region_created_last() -> None:
-    blind = request("update", "services", {"metadata": {}})
+    put = request("update", "services", {"metadata": {}})
     safe, aws, refused = region(profile="safe"), region(profile="aws-2025"), region(403, dns={})
-    assert preconditions([safe, aws, blind], ENACTORS).wrong == []
-    assert preconditions([aws, safe, blind], ENACTORS).wrong
-    assert preconditions([safe, refused, blind], ENACTORS).wrong
-    assert "no Region" in preconditions([blind], ENACTORS).wrong[0]
+    assert preconditions([safe, aws, put], ENACTORS).wrong == []
+    assert preconditions([aws, safe, put], ENACTORS).wrong
+    assert preconditions([safe, refused, put], ENACTORS).wrong
+    assert "no Region" in preconditions([put], ENACTORS).wrong[0]
 
 
 def test_others_than_enactors_and_creations_are_not_asked() -> None:
