@@ -1,4 +1,5 @@
-"""`python -m e2e.charts`: renders the chart and lints it; 0 only if nothing unwaived is found."""
+"""`python -m e2e.charts`: renders the chart and lints it; 0 only if nothing unwaived is found and
+the tables of docs/security.md tell what the chart says. With `--write` it writes them."""
 
 import json
 import sys
@@ -8,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from e2e.charts import checkov
-from e2e.charts.findings import Finding, judge, of_checkov, of_kube_score, waivers
+from e2e.charts import checkov, page
+from e2e.charts.findings import Finding, Waiver, judge, of_checkov, of_kube_score, waivers
 from e2e.cluster import gobuild, programs, versions
 from e2e.cluster.command import ClusterError, execute, output
 from e2e.cluster.log import LOG
@@ -17,6 +18,7 @@ from e2e.cluster.paths import CHECKOUT, Cache, find_cache
 
 WAIVERS = Path(__file__).with_name("waivers.yaml")
 CHART = CHECKOUT / "charts/holdfast"
+PAGE = CHECKOUT / "docs/security.md"
 
 
 def rendered(cache: Cache) -> str:
@@ -51,6 +53,19 @@ def _json(words: list[str | Path]) -> Any:
         raise ClusterError(f"{words[0]} printed no JSON; its log: {LOG.path}") from bad
 
 
+def _page_tells(chart: str, given: list[Waiver]) -> bool:
+    """Whether docs/security.md is up to date; `--write` makes it so."""
+    was = PAGE.read_text(encoding="utf-8")
+    text = page.filled(was, "rights", page.rights(o for o in yaml.safe_load_all(chart) if o))
+    text = page.filled(text, "waivers", page.waived(given))
+    if "--write" in sys.argv[1:]:
+        PAGE.write_text(text, encoding="utf-8")
+        return True
+    if text != was:
+        print(f"{PAGE.relative_to(CHECKOUT)} is stale: `python -m e2e.charts --write` renews it")
+    return text == was
+
+
 def main() -> int:
     cache = find_cache()
     cache.make()
@@ -58,15 +73,18 @@ def main() -> int:
     gobuild.build(cache, [programs.HELM, programs.KUBE_SCORE])
     with tempfile.TemporaryDirectory(dir=cache.scratch, prefix="chart-") as scratch:
         manifests = Path(scratch) / "chart.yaml"
-        manifests.write_text(rendered(cache), encoding="utf-8")
+        chart = rendered(cache)
+        manifests.write_text(chart, encoding="utf-8")
         found = _checkov(cache, manifests) + _kube_score(cache, manifests)
-    left, stale = judge(found, waivers(yaml.safe_load(WAIVERS.read_text(encoding="utf-8"))))
+    given = waivers(yaml.safe_load(WAIVERS.read_text(encoding="utf-8")))
+    left, stale = judge(found, given)
     for finding in left:
         print(f"{finding.tool} {finding.check} {finding.where}: {finding.says}")
     for waiver in stale:
         print(f"waiver {waiver.tool} {waiver.check} {waiver.where}: no finding needs it any more")
+    told = _page_tells(chart, given)
     print(f"chart: {len(left)} findings, {len(found) - len(left)} waived with a reason")
-    return 1 if left or stale else 0
+    return 1 if left or stale or not told else 0
 
 
 if __name__ == "__main__":
