@@ -220,7 +220,9 @@ def is_converged(objects: Objects, keeps_last_good: bool = False) -> bool:
 
 def _is_as_planned(world: World, newest: Plan, wanted: EndpointPlan, keeps_last_good: bool) -> bool:
     alias = world.aliases.get(wanted.endpoint)
-    is_kept = keeps_last_good and not wanted.front_ends
+    if not wanted.front_ends and not keeps_last_good:
+        return alias is not None and alias.generation == newest.generation
+    is_kept = not wanted.front_ends
     if alias is None or alias.target not in world.trees:
         return is_kept and alias is None
     return alias.generation == newest.generation or bool(alias.frozen) or is_kept

@@ -1,6 +1,6 @@
 """An arm explored: the verdict, what broke, and the shortest way to it, as a result document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,7 +14,14 @@ from holdfast.core.guards import DnsGuards, effective
 from holdfast.core.invariants import OUTAGE, Invariant
 from holdfast.core.objects import Alias, Tree
 from holdfast.core.scenario import Arm
-from holdfast.core.verdict import EITHER, Outcome, Verdict, guards_missing
+from holdfast.core.verdict import (
+    BY_EMPTY_PLAN,
+    EITHER,
+    FROM_THE_START,
+    Outcome,
+    Verdict,
+    guards_missing,
+)
 
 Json: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, int, int], None]
@@ -90,7 +97,7 @@ def arm_document(arm: Arm, bounds: Bounds, checked: Checked) -> Json:
     reproduced = bool(OUTAGE & set(broken))
     outcome = Outcome.REPRODUCED if reproduced else Outcome.PREVENTED
     verdict, why = _judge(arm, outcome, found, broken)
-    missing = guards_missing(broken, arm.guards)
+    missing = guards_missing(broken, arm.guards, _instead(arm, bounds))
     told = next((i for i in TRACED if i in checked.traces), None)
     document = {
         "name": arm.name,
@@ -121,6 +128,12 @@ def arm_document(arm: Arm, bounds: Bounds, checked: Checked) -> Json:
             "rows": [row_document(r) for r in checked.traces[told]],
         }
     return document
+
+
+def _instead(arm: Arm, bounds: Bounds) -> Mapping[Invariant, tuple[str, ...]]:
+    if arm.start is not None:
+        return FROM_THE_START
+    return BY_EMPTY_PLAN if bounds.bare_plans else {}
 
 
 def row_document(row: Row) -> Json:

@@ -5,6 +5,7 @@ know is refused, never ignored: a misspelt guard would otherwise run unguarded. 
 CRD has in CEL are repeated here.
 """
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -110,18 +111,21 @@ def _rules(document: Json) -> Iterator[str]:
     """What the CRD says in CEL."""
     spec, name = document["spec"], document["metadata"]["name"]
     region = spec["region"]
-    holds = [("spec.timeline", h) for h in spec.get("timeline") or ()]
+    entries = [("spec.timeline", h) for h in spec.get("timeline") or ()]
     names = [a["name"] for a in spec["arms"]]
     for arm in spec["arms"]:
         where = f"spec.arms: {arm['name']}"
-        holds += [(f"{where}: timeline", h) for h in arm.get("timeline") or ()]
+        entries += [(f"{where}: timeline", h) for h in arm.get("timeline") or ()]
         if len(name) + 1 + len(arm["name"]) > 63:
             yield f"{where}: <scenario>-<arm> must not exceed 63 characters"
         if names.count(arm["name"]) > 1:
             yield f"{where}: two arms of one name"
-    for where, entry in holds:
-        if entry["hold"]["zone"] not in region["zones"]:
-            yield f"{where}: {entry['hold']['zone']!r} is no zone of the region"
+    for where, entry in entries:
+        yield from (f"{where}: {why}" for why in _entry(entry, region["zones"]))
+    if spec["mode"] == "Jitter" and (
+        "timeline" in spec or any("timeline" in a for a in spec["arms"])
+    ):
+        yield "spec.timeline: mode Jitter has none: nobody is held"
     if region["retention"] >= region["planHistory"]:
         yield "spec.region.retention: must be below planHistory"
     enactor = region["enactor"]
@@ -132,3 +136,36 @@ def _rules(document: Json) -> Iterator[str]:
             yield f"spec.region.endpoints: {endpoint!r} is the name of a DNS server"
         if re.search("-p[0-9]+$", endpoint):
             yield f"spec.region.endpoints: {endpoint!r} must not end in -p<number>: trees do"
+
+
+def _entry(entry: Json, zones: list[str]) -> Iterator[str]:
+    """The CEL rules of one entry of a timeline."""
+    kinds = [k for k in ("hold", "lostReply", "operator", "scale") if k in entry]
+    if len(kinds) != 1:
+        yield "exactly one of hold, lostReply, operator, scale"
+        return
+    kind, told = kinds[0], entry[kinds[0]]
+    if (kind == "hold") != ("until" in entry):
+        yield "a hold, and nothing else, has an until"
+    if (kind in ("operator", "scale")) != ("when" in entry):
+        yield "an operator and a scale, and nothing else, have a when of their own"
+    if "reactionSeconds" in entry and "when" not in entry:
+        yield "reactionSeconds belong to a when"
+    if told.get("zone", zones[0]) not in zones:
+        yield f"{told['zone']!r} is no zone of the region"
+    if kind == "operator":
+        if (told["command"] == "override") != ("endpoint" in told):
+            yield "override, and nothing else, names an endpoint"
+        if "plan" in told and "addresses" in told:
+            yield "either a plan or addresses"
+        for address in told.get("addresses") or ():
+            if not _is_ip(address):
+                yield f"{address!r} must be an IPv4 or IPv6 address (no leading zeros)"
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

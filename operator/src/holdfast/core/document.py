@@ -13,7 +13,9 @@ from holdfast.core.invariants import Invariant
 from holdfast.core.record import Record
 from holdfast.core.timeline import stale_attempts
 from holdfast.core.verdict import (
+    BY_EMPTY_PLAN,
     EITHER,
+    FROM_THE_START,
     Evidence,
     Expected,
     Verdict,
@@ -81,7 +83,7 @@ def arm_document(record: Record, probe: Json, end: float) -> Json:
     _note_answers(record, probe)
     evidence = evidence_of(record, probe)
     verdict, why = judge(Expected(arm.expect, arm.recovered_by, arm.keeps, arm.breaks), evidence)
-    missing = guards_missing(ledger.broken, arm.guards)
+    missing = guards_missing(ledger.broken, arm.guards, _instead(record))
     return {
         "name": arm.name,
         "guards": record.guards_in_force or effective(arm.guards),
@@ -96,6 +98,13 @@ def arm_document(record: Record, probe: Json, end: float) -> Json:
         "dns": _dns(record, probe),
         "timeline": sorted(ledger.timeline, key=lambda line: line["t"]),
     }
+
+
+def _instead(record: Record) -> Mapping[Invariant, tuple[str, ...]]:
+    """Where the name was emptied otherwise than by the race, other guards would have held."""
+    if record.arm.start is not None:
+        return FROM_THE_START
+    return BY_EMPTY_PLAN if record.published_bare else {}
 
 
 def _dns(record: Record, probe: Json) -> Json:

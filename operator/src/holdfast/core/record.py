@@ -28,6 +28,7 @@ class Record:
         self.holds: tuple[Hold, ...] = tuple(hold_of(h) for h in arm.holds)
         self.hold_watch = HoldWatch()
         self.act_watch = ActWatch()
+        self.published_bare = False
         self.withheld: dict[int, tuple[str, ...]] = {}
         """Endpoints that a plan leaves without addresses, and whose last answer is to be kept."""
         self.actors: dict[str, ActorView] = {}
@@ -58,6 +59,7 @@ class Record:
         self.plans[generation] = t
         if bare and self.arm.guards.keeps_last_good:
             self.withheld[generation] = bare
+        self.published_bare = self.published_bare or bool(bare)
         self.ledger.note(t, "planned", f"plan/{generation}", "planner")
 
     def see(self, t: float, seen: Seen, whole: bool = True) -> None:
@@ -80,7 +82,7 @@ class Record:
     def due(self, t: float) -> tuple[Hold, ...]:
         """The holds to let go now: condition met, or deadline passed. Notes those newly caught, and
         what time alone makes true."""
-        if self.plans:
+        if self.plans or self.arm.start:
             self.ledger.judge(t)
         for name in self.hold_watch.see(t, self.actors):
             self._note_hold(t, name, "held")

@@ -8,6 +8,9 @@ from holdfast.core.objects import Alias, Slice, Stored, Tree
 
 THE_DEAD = "us-east-1z/00000000-0000-0000-0000-000000000000"
 LONG_SECONDS = 1_000_000.0
+BAD_START_SECONDS = 3.0
+"""How long a bad start stands before the loops begin, so that customers see it. An arm with one
+counts its time from it, not from its first plan."""
 ADDRESS = "192.0.2.1"
 """Of nobody (RFC 5737)."""
 

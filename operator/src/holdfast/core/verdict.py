@@ -175,16 +175,25 @@ cleaning by age breaks it behind the best fence, whenever a generation is skippe
 on every rung: a tree is one plan's."""
 
 
+BY_EMPTY_PLAN = {Invariant.NON_EMPTY: ("dns.lastKnownGood=Enabled",)}
+"""What would have held where it was a plan without addresses that emptied the name."""
+FROM_THE_START: Mapping[Invariant, tuple[str, ...]] = {Invariant.NON_EMPTY: ()}
+"""What was empty before any loop began, no guard of theirs would have kept."""
+
+
 def guards_missing(
-    broken: Iterable[Invariant], guards: DnsGuards
+    broken: Iterable[Invariant],
+    guards: DnsGuards,
+    instead: Mapping[Invariant, tuple[str, ...]] | None = None,
 ) -> dict[str, tuple[Invariant, ...]]:
     """The guards each of which would have held some of what broke, as `dns.fence=Generation`, with
     what. None is named for what broke although a guard that holds it is on: that is unexplained."""
     on = {f"dns.{name}={rung}" for name, rung in effective(guards)["dns"].items()}
     found: dict[str, tuple[Invariant, ...]] = {}
+    holds = {**HOLDS, **(instead or {})}
     for invariant in sorted(broken):
-        if on.isdisjoint(HOLDS[invariant]):
-            for guard in HOLDS[invariant]:
+        if on.isdisjoint(holds[invariant]):
+            for guard in holds[invariant]:
                 found[guard] = (*found.get(guard, ()), invariant)
     return found
 

@@ -13,7 +13,7 @@ from holdfast.core.record import Record
 from holdfast.core.region import region_of
 from holdfast.core.replies import Written
 from holdfast.core.scenario import Arm, Scenario
-from holdfast.core.starts import Start, alias_of, kinds_of, slice_of, tree_of
+from holdfast.core.starts import BAD_START_SECONDS, Start, alias_of, kinds_of, slice_of, tree_of
 from holdfast.sim.board import Board
 from holdfast.sim.dns import Authoritative, Resolver
 from holdfast.sim.faults import NONE, Faults
@@ -64,11 +64,13 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
     probe = Probe(site, region.endpoints[0], authoritative, Resolver(authoritative), arm.start)
     capacity = (scenario.region.get("store") or {}).get("capacity", STORE_CAPACITY)
     stage = Stage(site, authoritative, int(capacity))
-    if arm.start is not None:
-        _make(site, arm.start)
     overseer.start(stage.act)
     probe.start()
-    stage.start()
+    if arm.start is None:
+        stage.start()
+    else:
+        _make(site, arm.start)
+        kernel.after(BAD_START_SECONDS, stage.start)
     for crash in weather.faults.crashes:
         kernel.at(crash.t, partial(stage.enactors[crash.zone].crash, crash.down_seconds))
     kernel.run(until=2 * scenario.deadline_seconds + 1)

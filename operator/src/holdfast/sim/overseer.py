@@ -32,7 +32,8 @@ class Overseer:
 
     @property
     def t(self) -> float:
-        return self._site.kernel.now - self.zero if self.record.plans else 0.0
+        begun = self.record.plans or self.record.arm.start
+        return self._site.kernel.now - self.zero if begun else 0.0
 
     def start(self, act: Callable[[Act, Callable[[str, str], None]], None]) -> None:
         """`act(what, done)` sees to an act of the timeline, and says what came of it."""
@@ -69,7 +70,7 @@ class Overseer:
     def _plan(self, change: Change) -> None:
         if not isinstance(change.obj, Plan):
             return
-        if not self.record.plans:
+        if not self.record.plans and self.record.arm.start is None:
             self.zero = self._site.kernel.now
         bare = tuple(e.endpoint for e in change.obj.endpoints if not e.front_ends)
         self.record.planned(self.t, change.obj.generation, bare)
