@@ -53,7 +53,7 @@ class Stage:
     async def perform(self, intent: Intent) -> Reply:
         await asyncio.sleep(0)
         if isinstance(intent, Pick):
-            return Picked(await self.role._pick(intent.above), 0.0)
+            return Picked(await self.role._pick(intent), 0.0)
         if isinstance(intent, Reach):
             await self.role._reach(intent)
             return Passed(0.0)

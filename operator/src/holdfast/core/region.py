@@ -31,6 +31,8 @@ class Region:
     paused: bool
     families: tuple[Family, ...] = ("IPv4",)
     freeze: Freeze | None = None
+    parallel: int = 4
+    """Endpoints that an enactor walks at once, where there are no holds."""
     seed: int | None = None
     """Of the back-off, in a run of `mode: Jitter`; None: as chance will have it."""
 
@@ -62,6 +64,7 @@ def region_of(namespace: str, name: str, spec: Mapping[str, Any]) -> Region:
         paused=bool(spec.get("paused", False)),
         families=tuple(spec.get("families") or ("IPv4",)),
         freeze=_freeze(spec.get("freeze")),
+        parallel=int(enactor.get("parallel", 4)),
         seed=spec.get("seed"),
     )
 

@@ -22,12 +22,21 @@ from holdfast.core.objects import Alias, Plan
 from holdfast.core.places import AtPick, Place
 from holdfast.core.region import Region, backoff
 from holdfast.core.replies import Reply, TimedOut, Written
-from holdfast.core.rounds import Applied, Deferred, Frozen, Refused, Round, Stale, Withheld
-from holdfast.live import metrics
+from holdfast.core.rounds import (
+    Applied,
+    Deferred,
+    Flow,
+    Frozen,
+    Refused,
+    Round,
+    Stale,
+    Withheld,
+)
+from holdfast.live import lanes, metrics
 from holdfast.live.api import CALL_TIMEOUT_SECONDS, Api, Json
 from holdfast.live.authority import Authority
 from holdfast.live.outlook import REPAIR_AFTER_SECONDS, Outlook
-from holdfast.live.perform import Performer, drive
+from holdfast.live.perform import Performer
 from holdfast.live.wire import GROUP_PATH
 
 log = logging.getLogger("holdfast.enactor")
@@ -89,12 +98,19 @@ class Enactor:
 
     async def _rounds(self) -> None:
         here: Place = START
+        host = lanes.Host(self._width, self._begin, self._perform, self._until_due, self._defer)
         while not self._ended:
             await self._until_due(here)
-            flow = enact(self._me, self.region.rules(), here)
-            outcome = await drive(flow, self._perform)
+            outcome = await lanes.apply(host, here)
             here = outcome.then
             await self._after(outcome)
+
+    def _width(self) -> int:
+        """Endpoints at once. Holds are for one thing after the other."""
+        return 1 if self.region.holds else self.region.parallel
+
+    def _begin(self, here: Place) -> Flow:
+        return enact(self._me, self.region.rules(), here)
 
     async def _look_out(self) -> None:
         """Watch what is answered, from the moment on at which somebody asks for repairs."""
@@ -178,11 +194,16 @@ class Enactor:
                 log.warning(
                     "%s: plan %s has no address: the last good answer stays", space, generation
                 )
-            case Deferred(_, reason):
-                log.debug("%s: deferred: %s", space, reason)
-                if self._deferrals in (5, 50, 500):
-                    log.warning("%s: deferred %s times: %s", space, self._deferrals, reason)
-                await asyncio.sleep(backoff(self.region, self._deferrals, self._chance.random()))
+            case Deferred():
+                await asyncio.sleep(self._defer(outcome, self._deferrals))
+
+    def _defer(self, outcome: Deferred, attempts: int) -> float:
+        """Say why there is a wait, and for how many seconds."""
+        space, reason = self.region.namespace, outcome.reason
+        log.debug("%s: deferred: %s", space, reason)
+        if attempts in (5, 50, 500):
+            log.warning("%s: deferred %s times: %s", space, attempts, reason)
+        return backoff(self.region, attempts, self._chance.random())
 
     async def _perform(self, intent: Intent) -> Reply:
         reply = await self._performer(intent)
