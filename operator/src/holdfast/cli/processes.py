@@ -26,6 +26,7 @@ def add_commands(commands: Any) -> None:
     probe.add_argument(
         "--server", action="append", required=True, metavar="LABEL=ADDRESS", help="port 53"
     )
+    probe.add_argument("--whole", action="store_true", help="count empty answers from the start")
     probe.set_defaults(do=_probe)
 
     selftest = commands.add_parser("selftest", help="prove an installation (helm test)")
@@ -79,6 +80,7 @@ def _probe(arguments: argparse.Namespace) -> int:
         arguments.family or ["IPv4"],
         {label: Server(address, 53) for label, address in servers.items()},
         os.environ.get("HOLDFAST_NAMESPACE", ""),
+        arguments.whole,
     )
 
     async def both() -> None:

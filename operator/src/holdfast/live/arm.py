@@ -8,17 +8,20 @@ from collections.abc import Callable
 
 import aiohttp
 
+from holdfast.core.acts import Act
 from holdfast.core.document import arm_document
-from holdfast.core.ledger import AliasSeen, TreeSeen
+from holdfast.core.ledger import AliasSeen, SliceSeen, TreeSeen
 from holdfast.core.names import KIND_LABEL, MANAGED_LABEL
-from holdfast.core.objects import Alias, Tree
+from holdfast.core.objects import Alias, Slice, Tree
 from holdfast.core.record import Record
 from holdfast.core.scenario import Arm, Scenario
-from holdfast.live.api import Api, Json
+from holdfast.core.starts import BAD_START_SECONDS, Start
+from holdfast.live.acting import ActFailed, Acting
+from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm_manifests import Installation
 from holdfast.live.arm_setup import Stage
 from holdfast.live.watch import follow
-from holdfast.live.wire import GROUP_PATH, parse
+from holdfast.live.wire import GROUP_PATH, parse, path_of, plan_of
 
 log = logging.getLogger("holdfast.scenario")
 
@@ -39,6 +42,9 @@ class ArmRun:
     ) -> None:
         self._api, self._scenario, self._say = api, scenario, say
         self._stage = Stage(api, scenario, arm, install)
+        self._acting = Acting(api, self._stage.namespace, install, self._stage.zones)
+        self._acts: set[asyncio.Task[None]] = set()
+        self._arm = arm
         self._record = Record(arm, tuple(scenario.region["endpoints"]))
         self._zero: float | None = None
         self._changed = asyncio.Event()
@@ -46,22 +52,46 @@ class ArmRun:
     async def run(self) -> Json:
         """The arm's part of the result document."""
         try:
+            await self._acting.restore()
             await self._stage.build(self._say)
             async with asyncio.TaskGroup() as group:
                 watches = [
                     group.create_task(self._watch_services()),
+                    group.create_task(self._watch_slices()),
                     group.create_task(self._watch_plans()),
                     group.create_task(self._watch_region()),
                 ]
+                if self._arm.start is not None:
+                    await self._start_badly(self._arm.start)
                 await self._stage.start()
                 self._say("started")
                 await self._until_over()
                 probe = await self._probe_document()
-                for watch in watches:
-                    watch.cancel()
+                for task in (*watches, *self._acts):
+                    task.cancel()
         finally:
-            await self._stage.close()
+            try:
+                await self._acting.restore()
+            finally:
+                await self._stage.close()
         return {**arm_document(self._record, probe, self._t()), "namespace": self._stage.namespace}
+
+    async def _start_badly(self, start: Start) -> None:
+        """Break the name before anybody serves it, and let customers see it so for a while."""
+        self._zero = time.time()
+        await self._stage.make(start)
+        self._say(f"begins badly: {start}")
+        await asyncio.sleep(BAD_START_SECONDS)
+
+    async def _act(self, act: Act) -> None:
+        said, failed = "", ""
+        try:
+            said = await self._acting.do(act)
+        except (ActFailed, ApiError) as error:
+            failed = str(error)
+            log.warning("%s: %s: %s", self._stage.namespace, act.name, failed)
+        self._record.acted(self._t(), act, said, failed)
+        self._changed.set()
 
     def _t(self) -> float:
         return time.time() - self._zero if self._zero is not None else 0.0
@@ -70,6 +100,10 @@ class ArmRun:
         created, record = time.time(), self._record
         while True:
             now = self._t()
+            for act in record.acts_due(now):
+                task = asyncio.create_task(self._act(act))
+                self._acts.add(task)
+                task.add_done_callback(self._acts.discard)
             for hold in record.due(now):
                 await self._stage.release(hold.name)
                 record.released(self._t(), hold.name)
@@ -105,6 +139,17 @@ class ArmRun:
                 self._record.see(self._t(), TreeSeen(tree, gone), whole)
             self._changed.set()
 
+    async def _watch_slices(self) -> None:
+        path = path_of(Slice, self._stage.namespace)
+        async for change in follow(self._api, path, f"{MANAGED_LABEL}=true"):
+            if change.event == "SYNCED":
+                continue
+            piece = parse(Slice, change.obj)
+            assert isinstance(piece, Slice)
+            seen = SliceSeen(piece, change.event == "DELETED")
+            self._record.see(self._t(), seen, not change.listed)
+            self._changed.set()
+
     async def _watch_plans(self) -> None:
         path = f"{GROUP_PATH}/namespaces/{self._stage.namespace}/dnsplans"
         async for change in follow(self._api, path):
@@ -112,7 +157,9 @@ class ArmRun:
                 continue
             if self._zero is None:
                 self._zero = time.time()
-            self._record.planned(self._t(), int(change.obj["spec"]["planGeneration"]))
+            plan = plan_of(change.obj["spec"])
+            bare = tuple(e.endpoint for e in plan.endpoints if not e.front_ends)
+            self._record.planned(self._t(), plan.generation, bare)
             self._changed.set()
 
     async def _watch_region(self) -> None:

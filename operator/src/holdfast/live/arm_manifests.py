@@ -16,6 +16,11 @@ from holdfast.core.scenario import Scenario
 from holdfast.live.api import Json
 
 DNS_PORT = 5353
+ONCALL = "oncall"
+RESOURCES: Json = {
+    "requests": {"cpu": "10m", "memory": "32Mi"},
+    "limits": {"cpu": "1", "memory": "256Mi"},
+}
 SECURITY: Json = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -101,6 +106,46 @@ def role_bindings(install: Installation) -> list[Json]:
         }
         for role in ("scenario", "planner", "enactor")
     ]
+
+
+def oncall_binding(install: Installation, namespace: str) -> Json:
+    """The rights of an operator on call, for the account of scripted ones."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": ONCALL},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": f"{install.release}-oncall",
+        },
+        "subjects": [{"kind": "ServiceAccount", "name": ONCALL, "namespace": namespace}],
+    }
+
+
+def order_pod(name: str, words: list[str], install: Installation) -> Json:
+    """A scripted operator: the command that a person would enter, once."""
+    container: Json = {
+        "name": "holdfast",
+        "image": install.image,
+        "imagePullPolicy": install.pull_policy,
+        "args": ["dns", *words],
+        "resources": RESOURCES,
+        "securityContext": SECURITY,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"{ONCALL}-{name}", "labels": {"app.kubernetes.io/name": ONCALL}},
+        "spec": {
+            "serviceAccountName": ONCALL,
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": POD_SECURITY,
+            "containers": [container],
+        },
+    }
 
 
 def coredns_binding(scenario: Scenario, arm: str, install: Installation) -> Json:
@@ -216,10 +261,17 @@ def store_deployment(zone: str, capacity: int, install: Installation) -> Json:
 
 
 def probe_deployment(
-    name: str, families: tuple[str, ...], servers: dict[str, str], install: Installation
+    name: str,
+    families: tuple[str, ...],
+    servers: dict[str, str],
+    install: Installation,
+    *,
+    whole: bool = False,
 ) -> Json:
+    """`whole`: an empty answer counts although there never was another."""
     args = ["probe", name, *(f"--family={f}" for f in families)]
     args += [f"--server={label}={address}" for label, address in servers.items()]
+    args += ["--whole"] if whole else []
     container: Json = {
         "name": "probe",
         "image": install.image,
@@ -251,10 +303,6 @@ def _deployment(
     notes: dict[str, str] | None = None,
 ) -> Json:
     labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/instance": name}
-    resources = {
-        "requests": {"cpu": "10m", "memory": "32Mi"},
-        "limits": {"cpu": "1", "memory": "256Mi"},
-    }
     template: dict[str, Any] = {
         "metadata": {"labels": labels, "annotations": notes or {}},
         "spec": {
@@ -262,7 +310,7 @@ def _deployment(
             "automountServiceAccountToken": token,
             "securityContext": POD_SECURITY,
             "terminationGracePeriodSeconds": 1,
-            "containers": [{**container, "resources": resources, "securityContext": SECURITY}],
+            "containers": [{**container, "resources": RESOURCES, "securityContext": SECURITY}],
             **pod,
         },
     }

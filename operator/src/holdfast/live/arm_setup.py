@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from holdfast.core.names import customer_name
+from holdfast.core.objects import Stored, Tree
 from holdfast.core.scenario import Arm, Scenario
+from holdfast.core.starts import Start, alias_of, kinds_of, slice_of, tree_of
 from holdfast.live import arm_manifests as manifests
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm_manifests import Installation
-from holdfast.live.wire import GROUP_PATH
+from holdfast.live.wire import GROUP_PATH, path_of, render
 
 log = logging.getLogger("holdfast.scenario")
 
@@ -44,9 +47,11 @@ class Stage:
         self._is_ours = True
         for binding in manifests.role_bindings(self._install):
             await self._api.ensure(f"{RBAC}/namespaces/{space}/rolebindings", binding)
+        oncall = manifests.oncall_binding(self._install, space)
+        await self._api.ensure(f"{RBAC}/namespaces/{space}/rolebindings", oncall)
         grant = manifests.coredns_binding(self._scenario, arm, self._install)
         await self._own(f"{RBAC}/clusterrolebindings", grant, say)
-        for name in (*DNS_SERVERS, "store", "probe"):
+        for name in (*DNS_SERVERS, "store", "probe", manifests.ONCALL):
             await self._core("serviceaccounts", manifests.service_account(name))
         addresses = {
             name: (await self._core("services", manifests.dns_service(name)))["spec"]["clusterIP"]
@@ -68,12 +73,32 @@ class Stage:
         ]
         name = customer_name(self.endpoint, region)
         deployments.append(
-            manifests.probe_deployment(name, self.families, addresses, self._install)
+            manifests.probe_deployment(
+                name,
+                self.families,
+                addresses,
+                self._install,
+                whole=self._arm.start is not None,
+            )
         )
         for deployment in deployments:
             await self._api.ensure(f"/apis/apps/v1/namespaces/{space}/deployments", deployment)
         await self._publish()
         await self._until_available(len(deployments), say)
+
+    async def make(self, start: Start) -> None:
+        """What the loops are to find when they begin: broken already."""
+        for endpoint in self._scenario.region["endpoints"]:
+            uid = ""
+            for kind in kinds_of(start):
+                wanted = tree_of(endpoint) if kind is Tree else slice_of(endpoint, uid)
+                made = await self._make(wanted)
+                uid = uid or made["metadata"]["uid"]
+            await self._make(alias_of(start, endpoint, time.time()))
+
+    async def _make(self, obj: Stored) -> Json:
+        body = render(obj, self.namespace, self._scenario.region_name)
+        return await self._api.need("POST", path_of(type(obj), self.namespace), body)
 
     async def start(self) -> Json:
         """Create the Region, with the arm's guards and holds."""

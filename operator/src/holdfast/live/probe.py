@@ -34,10 +34,11 @@ class Probe:
         families: Sequence[Family],
         servers: dict[str, Server],
         region: str,
+        whole: bool = False,
     ) -> None:
         self._name, self._families, self._servers = name, families, servers
         self._region = region
-        self.tallies = {server: Tally() for server in servers}
+        self.tallies = {server: Tally(whole) for server in servers}
         self.connects = {"ok": 0, "failed": 0}
         self.answered: dict[str, set[tuple[str, ...]]] = {}
 

@@ -9,6 +9,7 @@ from holdfast.core.document import summary
 from holdfast.core.scenario import Scenario, scenario_of
 from holdfast.core.verdict import Verdict, worst
 from holdfast.live import metrics
+from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm import ArmRun
 from holdfast.live.arm_manifests import Installation
@@ -122,6 +123,7 @@ class ScenarioRun:
         arm = next(a for a in scenario.arms if a.name == name)
         entry = self._arms[name]
         if entry["phase"] == "Running":
+            await self._give_back(scenario)
             self._close_arm(entry, Verdict.INCONCLUSIVE, INTERRUPTED)
             return
         entry["phase"] = "Running"
@@ -142,6 +144,14 @@ class ScenarioRun:
             entry |= arm_summary(document)
             metrics.ARMS.labels(entry["verdict"]).inc()
         await self._write()
+
+    async def _give_back(self, scenario: Scenario) -> None:
+        """The processes that an interrupted arm may have taken away."""
+        zones = tuple(scenario.region["zones"])
+        try:
+            await Acting(self._api, "", self._install, zones).restore()
+        except (ApiError, ActFailed) as error:
+            log.error("%s: %s", scenario.name, error)
 
     def _close_arm(self, entry: Json, verdict: Verdict, why: str) -> None:
         entry |= {"phase": "Complete", "verdict": str(verdict), "message": why}
