@@ -21,9 +21,9 @@ class Bounds:
     plans: int = 4
     retention: int = 1
     endpoints: int = 1
+    budgets: Budgets = field(default_factory=Budgets)
     bare_plans: int = 0
     """Of the plans, how many may leave every endpoint without addresses."""
-    budgets: Budgets = field(default_factory=Budgets)
 
 
 def bounds_of(raw: Mapping[str, Any] | None) -> Bounds:
