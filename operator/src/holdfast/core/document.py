@@ -8,6 +8,7 @@ telling; {} if it did not answer. All times are seconds since the arm's first pl
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
+from holdfast.core.contention import contention
 from holdfast.core.guards import effective
 from holdfast.core.invariants import Invariant
 from holdfast.core.record import Record
@@ -124,6 +125,8 @@ def _dns(record: Record, probe: Json) -> Json:
         "connects": probe.get("connects", {}),
         "watchGaps": record.gaps,
     }
+    if record.jitter:
+        dns["contention"] = contention(ledger.timeline, Invariant.NON_EMPTY in ledger.broken)
     if ledger.emptied or _empty_answers(probe):
         by = ledger.recovered_by
         dns |= {"recoveredBy": by, "healedByItself": by in ("nextPlan", "selfRepair")}

@@ -20,10 +20,11 @@ CONVERGED_WITHIN_SECONDS = 5.0
 
 
 class Record:
-    """One arm's. `endpoints` are the Region's."""
+    """One arm's. `endpoints` are the Region's; `jitter`: nobody is held, and the arm lasts its time
+    from the first plan on."""
 
-    def __init__(self, arm: Arm, endpoints: tuple[str, ...]) -> None:
-        self.arm, self.endpoints = arm, endpoints
+    def __init__(self, arm: Arm, endpoints: tuple[str, ...], jitter: bool = False) -> None:
+        self.arm, self.endpoints, self.jitter = arm, endpoints, jitter
         self.ledger = Ledger()
         self.holds: tuple[Hold, ...] = tuple(hold_of(h) for h in arm.holds)
         self.hold_watch = HoldWatch()
@@ -110,6 +111,8 @@ class Record:
 
     def is_over(self, t: float, settle_seconds: float) -> bool:
         """Whether every hold has come and gone, and the time to settle has passed since."""
+        if self.jitter:
+            return bool(self.plans) and t >= settle_seconds
         live = self.ledger.live_generations
         began = live[0][0] if live else t
         last_hold = self.hold_watch.last(began, self.holds)

@@ -45,7 +45,7 @@ class ArmRun:
         self._acting = Acting(api, self._stage.namespace, install, self._stage.zones)
         self._acts: set[asyncio.Task[None]] = set()
         self._arm = arm
-        self._record = Record(arm, tuple(scenario.region["endpoints"]))
+        self._record = Record(arm, tuple(scenario.region["endpoints"]), scenario.jitter)
         self._zero: float | None = None
         self._changed = asyncio.Event()
 

@@ -110,6 +110,7 @@ class Stage:
                 **self._scenario.region,
                 "guards": dict(self._arm.raw_guards),
                 "holds": [dict(h) for h in self._arm.holds],
+                **({"seed": self._scenario.seed} if self._scenario.jitter else {}),
             },
         }
         path = f"{GROUP_PATH}/namespaces/{self.namespace}/regions"

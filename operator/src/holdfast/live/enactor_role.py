@@ -45,6 +45,8 @@ REFUSED_PAUSE_SECONDS = 1.0
 """Before an apply that failed is tried again although no newer plan has come."""
 FROZEN_LOOK_SECONDS = 1.0
 """How often an enactor looks whether a freeze has passed."""
+COUNTS_EVERY_SECONDS = 1.0
+"""How often counts are told where nobody waits for them."""
 HOLD_GRACE_SECONDS = 10.0
 """Past a hold's deadline an enactor lets itself go: the scenario role may be dead."""
 
@@ -270,16 +272,20 @@ class Enactor:
 
     async def _tell(self) -> None:
         """Write what there is to say, the latest only, until it is written. In Regions without
-        holds nobody listens, and nothing is said."""
+        holds nobody listens, and nothing is said; but counts are, now and then, in a run of mode
+        Jitter."""
         path = f"{GROUP_PATH}/namespaces/{self.region.namespace}/regions/{self.region.name}/status"
         while True:
             await self._unsaid.wait()
             self._unsaid.clear()
             view = self._book.tell()
-            if not self.region.holds or self._is_silent:
+            is_jitter = self.region.seed is not None
+            if not (self.region.holds or is_jitter) or self._is_silent:
                 continue
             entry = {self._me.zone: actor_status(view)}
             answer = await self._api.merge_patch(path, {"status": {"actors": entry}})
             if not answer.ok and answer.status != 404:
                 await asyncio.sleep(0.2)
                 self._unsaid.set()
+            elif is_jitter:
+                await asyncio.sleep(COUNTS_EVERY_SECONDS)

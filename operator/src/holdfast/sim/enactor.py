@@ -21,6 +21,7 @@ from holdfast.sim.faults import CALL_TIMEOUT_SECONDS
 from holdfast.sim.site import Client, Site
 
 REFUSED_PAUSE_SECONDS = 1.0
+COUNTS_EVERY_SECONDS = 1.0
 HOLD_GRACE_SECONDS = 10.0
 REPAIR_AFTER_SECONDS = 0.5
 POLL_SECONDS = (0.001, 0.25)
@@ -248,16 +249,21 @@ class Enactor:
         )
 
     def _tell(self) -> None:
-        """Write what there is to say, the latest only. Without holds nobody listens."""
+        """Write what there is to say, the latest only. Without holds nobody listens, but counts
+        are told now and then in mode Jitter."""
         if not self._book.unsaid or self._telling:
             return
         view, site = self._book.tell(), self._site
-        if not site.board.holds or self._is_silent:
+        is_jitter = site.region.seed is not None
+        if not (site.board.holds or is_jitter) or self._is_silent:
             return
         self._telling = True
 
         def written() -> None:
             site.board.report(view)
+            self._teller.later(COUNTS_EVERY_SECONDS if is_jitter else 0.0, again)
+
+        def again() -> None:
             self._telling = False
             self._tell()
 
