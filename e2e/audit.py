@@ -302,12 +302,12 @@ def arms(requests: Iterable[Request]) -> set[str]:
 
 
 def strays(
-    requests: Iterable[Request], system: str, elsewhere: Collection[tuple[str, Right]]
+    requests: Iterable[Request], system: str, elsewhere: Collection[tuple[str, str, Right]]
 ) -> list[str]:
     """Writes outside the namespaces of Scenarios, forbidden ones too: nobody is to try.
 
-    `elsewhere` is what an account may write without a namespace, or outside of these.
-    An account of any other namespace than `system` is an arm's, and writes in its own only.
+    `elsewhere` is what an account may write in a namespace that is none of these; "" stands for
+    no namespace. An account of any other namespace than `system` is an arm's: it writes in its own.
     """
     requests = list(requests)
     inside = arms(requests)
@@ -319,6 +319,9 @@ def strays(
         if request.space != system:
             if request.namespace != request.space:
                 found.append(f"{request.space}: {request}")
-        elif request.namespace not in inside and (request.account, right) not in elsewhere:
+            continue
+        if request.namespace in inside:
+            continue
+        if (request.account, request.namespace, right) not in elsewhere:
             found.append(str(request))
     return sorted(set(found))

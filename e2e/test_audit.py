@@ -276,7 +276,7 @@ def test_others_than_enactors_and_creations_are_not_asked() -> None:
 
 # --- where ----------------------------------------------------------------------------------------
 
-CREATE_NAMESPACES = ("holdfast-enactor", Right("create", "", "namespaces"))
+CREATE_NAMESPACES = ("holdfast-enactor", "", Right("create", "", "namespaces"))
 
 
 def test_the_arms_are_the_namespaces_created_for_scenarios() -> None:
@@ -306,3 +306,4 @@ def test_a_write_elsewhere_is_for_the_accounts_that_may_only() -> None:
     namespace = born({"holdfast.dev/scenario": "dns-race"})
     assert strays([namespace], SYSTEM, {CREATE_NAMESPACES}) == []
     assert strays([namespace], SYSTEM, set())
+    assert strays([namespace], SYSTEM, {("holdfast-enactor", SYSTEM, CREATE_NAMESPACES[2])})

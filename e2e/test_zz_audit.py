@@ -64,17 +64,19 @@ PATIENCE = Patience(times=50, seconds=10.0)
 
 RBAC, OURS = "rbac.authorization.k8s.io", "holdfast.dev"
 ELSEWHERE = {
-    ("holdfast-scenario", Right("create", "", "namespaces")),
-    ("holdfast-scenario", Right("create", RBAC, "clusterrolebindings")),
-    ("holdfast-scenario", Right("patch", OURS, "scenarios/status")),
-    ("holdfast-selftest", Right("create", "authorization.k8s.io", "subjectaccessreviews")),
+    ("holdfast-scenario", "", Right("create", "", "namespaces")),
+    ("holdfast-scenario", "", Right("create", RBAC, "clusterrolebindings")),
+    ("holdfast-scenario", "", Right("patch", OURS, "scenarios/status")),
+    ("holdfast-scenario", SYSTEM, Right("patch", "apps", "deployments/scale")),
+    ("holdfast-selftest", "", Right("create", "authorization.k8s.io", "subjectaccessreviews")),
     *(
-        ("holdfast-selftest", Right(verb, "", "services"))
+        ("holdfast-selftest", SYSTEM, Right(verb, "", "services"))
         for verb in ("create", "update", "delete")
     ),
 }
 """What is written outside the namespaces of Scenarios: they, their bindings for CoreDNS, their
-status, and what `helm test` tries with a Service of its own."""
+status, the processes that a timeline takes away, and what `helm test` tries with a Service of its
+own."""
 
 
 ENACTORS = {"holdfast-enactor"}
