@@ -85,7 +85,7 @@ def explore(guards: DnsGuards, bounds: Bounds, max_states: int | None = None) ->
 
 def name_of(guards: DnsGuards) -> str:
     """As in a file's name: `CheckOnce-ByAge-Coupled`."""
-    return "-".join(effective(guards)["dns"].values())
+    return "-".join((guards.fence, guards.cleanup, guards.rollback))
 
 
 def changes(guards: DnsGuards) -> Changes:
