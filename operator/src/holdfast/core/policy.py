@@ -2,10 +2,13 @@
 
 On a cluster these are ValidatingAdmissionPolicies of the chart; here the same rules stand for the
 API server in memory, and a test on the cluster holds the two against each other. A policy sees one
-object, before and after, and not what else there is: that is why a tree must bear its pin.
+object, before and after, and not what else there is: that is why a tree must bear its pin, and why
+a slice's name is a rule, for a second slice of one tree and family finds its name taken.
+
+What no value of ours has (labels, the rest of a target's name, who asks) is for the chart alone.
 """
 
-from holdfast.core.names import tree_name
+from holdfast.core.names import slice_name, tree_name
 from holdfast.core.objects import Alias, Slice, Stored, Tree
 
 LEAP_MAX = 100_000
@@ -27,8 +30,11 @@ def denied(before: Stored | None, after: Stored | None) -> str:
             return "a pinned tree is never deleted"
         case Slice(), None:
             return "the addresses of a tree go with their tree"
-        case Slice() as old, Slice() as new if old.addresses != new.addresses:
-            return "the addresses of a tree never change"
+        case _, Slice(tree=tree, tree_uid=uid, family=family) as new:
+            if new.name != slice_name(tree, uid, family):
+                return "an EndpointSlice is named and owned by its tree"
+            if isinstance(before, Slice) and _answer(before) != _answer(new):
+                return "the addresses of a tree never change"
     return ""
 
 
@@ -38,3 +44,7 @@ def _moved(before: int, after: int) -> str:
     if after > before + LEAP_MAX:
         return f"the live generation goes up by {LEAP_MAX} at most"
     return ""
+
+
+def _answer(piece: Slice) -> tuple[str, str, tuple[str, ...]]:
+    return piece.tree_uid, piece.family, piece.addresses
