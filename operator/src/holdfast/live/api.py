@@ -126,6 +126,12 @@ class Api:
         """Merge patch, for status entries of which the caller is the only writer."""
         return await self.call("PATCH", path, body, kind="application/merge-patch+json")
 
+    async def apply(self, path: str, body: Json) -> Answer:
+        """Server-side apply: the fields of `body`, list entries by their keys, become ours, and
+        what we applied before and is not in it goes. Other managers' entries stay."""
+        kind = "application/apply-patch+yaml"
+        return await self.call("PATCH", path, body, kind=kind, force="true")
+
     async def delete(self, path: str, uid: str = "", resource_version: str = "") -> Answer:
         """DELETE, with the preconditions given."""
         conditions = {"uid": uid, "resourceVersion": resource_version}

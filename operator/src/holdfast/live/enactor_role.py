@@ -35,6 +35,7 @@ from holdfast.core.rounds import (
 from holdfast.live import lanes, metrics
 from holdfast.live.api import CALL_TIMEOUT_SECONDS, Api, Json
 from holdfast.live.authority import Authority
+from holdfast.live.notices import EnactorNotices
 from holdfast.live.outlook import REPAIR_AFTER_SECONDS, Outlook
 from holdfast.live.perform import Performer
 from holdfast.live.wire import GROUP_PATH
@@ -68,6 +69,7 @@ class Enactor:
         self._complained = ""
         self._deferrals = 0
         self._authority = Authority(api, region.namespace)
+        self._notices = EnactorNotices(api, region, me.zone, me.identity)
         self._performer = Performer(
             api, region.namespace, region.name, self._pick, self._authority.servers, self._reach
         )
@@ -84,6 +86,7 @@ class Enactor:
         self.region = region
         status = raw.get("status") or {}
         self.actors = {z: actor_of(z, raw) for z, raw in (status.get("actors") or {}).items()}
+        self._notices.update(raw)
         self._changed.set()
 
     def news(self) -> None:
@@ -94,6 +97,7 @@ class Enactor:
         """For ever, until cancelled: one round after another."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._authority.watch())
+            group.create_task(self._notices.run())
             group.create_task(self._tell())
             group.create_task(self._look_out())
             group.create_task(self._rounds())
@@ -167,6 +171,7 @@ class Enactor:
         """Book the round's outcome, and pause if that is what it asks for."""
         space = self.region.namespace
         did = self._book.ended(outcome)
+        self._notices.ended(self.region.guards, outcome)
         self._spread()
         metrics.ROUNDS.labels(space, type(outcome).__name__).inc()
         metrics.DELETED.labels(space).inc(len(did.deletes))
@@ -202,6 +207,7 @@ class Enactor:
     def _defer(self, outcome: Deferred, attempts: int) -> float:
         """Say why there is a wait, and for how many seconds."""
         space, reason = self.region.namespace, outcome.reason
+        self._notices.deferred(outcome, attempts)
         log.debug("%s: deferred: %s", space, reason)
         if attempts in (5, 50, 500):
             log.warning("%s: deferred %s times: %s", space, attempts, reason)
@@ -212,6 +218,7 @@ class Enactor:
         if self._loses and isinstance(intent, MUTATIONS):
             reply = await self._lost()
         write = self._book.performed(intent, reply)
+        self._notices.performed(self.region.guards, intent, reply)
         self._spread()
         if write:
             metrics.WRITES.labels(self.region.namespace, write).inc()

@@ -1,10 +1,13 @@
 """Metrics of every role. A refusal with its reason is the product; labels stay few.
 
 `holdfast_` stands before every name. Generations are gauges per Region (its namespace), so that
-proposed, applied and served can be compared in one graph.
+proposed, applied and served can be compared in one graph. The page docs/reference/metrics.md is
+made from what stands here.
 """
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, Info, start_http_server
+
+from holdfast import __version__
 
 PORT = 9090
 
@@ -14,7 +17,21 @@ WRITES = Counter(
     ["region", "result"],
 )
 ROUNDS = Counter("holdfast_rounds_total", "Rounds of this enactor.", ["region", "outcome"])
-PLANS = Counter("holdfast_plans_total", "Plans appended, by cause.", ["region", "cause"])
+REFUSALS = Counter(
+    "holdfast_refusals_total",
+    "What this planner or enactor refused, or was refused, by reason (see events.md).",
+    ["region", "reason"],
+)
+PREVENTED = Counter(
+    "holdfast_outages_prevented_total",
+    "Stale or empty plans that a guard kept from going live, by that guard.",
+    ["region", "guard"],
+)
+PLANS = Counter(
+    "holdfast_plans_total",
+    "Plans appended, by cause: change, churn, overtaken.",
+    ["region", "cause"],
+)
 GENERATION = Gauge(
     "holdfast_plan_generation",
     "Newest plan generation that was proposed (planner), applied (enactor) or served (probe).",
@@ -26,22 +43,30 @@ CHECK_TO_WRITE = Histogram(
     ["region"],
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
-CALL_BUCKETS = (
-    *(0.001, 0.0015, 0.002, 0.0025, 0.003, 0.004, 0.005, 0.006, 0.008),
-    *(0.01, 0.012, 0.015, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 5, 30, 90),
-)
-"""Seconds: fine enough for the simulator to be told how quick a cluster is."""
 CALL = Histogram(
     "holdfast_call_seconds",
     "Duration of each kind of call; Prove is the wait until a new tree is served.",
     ["call"],
-    buckets=CALL_BUCKETS,
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30, 90),
 )
 DELETED = Counter("holdfast_trees_deleted_total", "Trees deleted by the cleaner.", ["region"])
-ANSWERS = Counter("holdfast_answers_total", "DNS answers by class.", ["server", "answer"])
+ANSWERS = Counter(
+    "holdfast_answers_total",
+    "DNS answers by class: ok, stale (an older plan than before), empty (NOERROR without "
+    "addresses), nxdomain, servfail, missing (none in time).",
+    ["server", "answer"],
+)
 CONNECTS = Counter("holdfast_connects_total", "Connections to the store.", ["result"])
 ARMS = Counter("holdfast_arms_total", "Arms finished, by verdict.", ["verdict"])
 HOLDS = Gauge("holdfast_holds_active", "Actors of this role standing at a hold.", ["region"])
+EVENTS = Counter(
+    "holdfast_events_total",
+    "Events of ours: posted, counted into one posted before, or dropped because too much was "
+    "waiting or the API server would not take them.",
+    ["region", "result"],
+)
+BUILD = Info("holdfast_build", "The version that runs.")
+BUILD.info({"version": __version__})
 
 
 def serve() -> None:

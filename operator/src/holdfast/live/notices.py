@@ -1,0 +1,97 @@
+"""What a role says of itself: each notice is a counter, an event and, where it tells of a state, a
+condition. Nobody waits for any of it."""
+
+import asyncio
+
+from holdfast.core.guards import DnsGuards
+from holdfast.core.intents import Intent
+from holdfast.core.reasons import MEANINGS, Notice, Reason
+from holdfast.core.region import Region
+from holdfast.core.replies import Reply
+from holdfast.core.rounds import Applied, Deferred, Round
+from holdfast.core.witness import Witness
+from holdfast.live import metrics
+from holdfast.live.api import Api, Json
+from holdfast.live.conditions import Condition, Conditions, applied_type
+from holdfast.live.events import Events
+
+
+class Notices:
+    """Of one Region, by one role's process. `types` are the conditions it writes."""
+
+    def __init__(
+        self, api: Api, region: Region, component: str, instance: str, *types: str
+    ) -> None:
+        self._space, self._types = region.namespace, types
+        self.conditions = Conditions(api, region.namespace, region.name)
+        self._events = Events(api, region.namespace, region.name, component, instance)
+
+    def update(self, raw: Json) -> None:
+        """The Region as its watch shows it now."""
+        uid = str(raw.get("metadata", {}).get("uid", ""))
+        self._events.about(uid)
+        self.conditions.about(uid, raw.get("status") or {}, *self._types)
+
+    def tell(self, notice: Notice) -> None:
+        if MEANINGS[notice.reason].refuses:
+            metrics.REFUSALS.labels(self._space, notice.reason).inc()
+        if notice.guard:
+            metrics.PREVENTED.labels(self._space, notice.guard).inc()
+        if notice.loud:
+            self._events.say(notice)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._events.run())
+            group.create_task(self.conditions.run())
+
+
+class EnactorNotices(Notices):
+    """An enactor's: its condition says whether plans get through in its zone, and if not, why."""
+
+    def __init__(self, api: Api, region: Region, zone: str, instance: str) -> None:
+        self._type = applied_type(zone)
+        super().__init__(api, region, "holdfast-enactor", instance, self._type)
+        self._witness = Witness()
+        self._last: Notice | None = None
+        self._times = 0
+
+    def performed(self, guards: DnsGuards, intent: Intent, reply: Reply) -> None:
+        self._note(self._witness.performed(guards, intent, reply))
+
+    def deferred(self, outcome: Deferred, attempts: int) -> None:
+        self._note(self._witness.deferred(outcome, attempts))
+
+    def ended(self, guards: DnsGuards, outcome: Round) -> None:
+        self._note(self._witness.ended(guards, outcome))
+        if isinstance(outcome, Applied):
+            self._applied(outcome.generation)
+
+    def _note(self, notice: Notice | None) -> None:
+        if notice is None:
+            return
+        self.tell(notice)
+        if notice.blocks and notice.loud:
+            same = self._last is not None and self._last.reason is notice.reason
+            self._last, self._times = notice, self._times + 1 if same else 1
+            self._set(False, notice.reason, f"{notice.message} ({_times(self._times)})")
+
+    def _applied(self, generation: int) -> None:
+        """The generation at which all was well again: later ones cost no write."""
+        now = self.conditions.of(self._type)
+        if now is not None and now.is_true:
+            return
+        message = f"plans are applied, since plan {generation}"
+        if self._last is not None:
+            message += f"; before it {self._last.reason}, {_times(self._times)}, at last: "
+            message += self._last.message
+        self._last, self._times = None, 0
+        self._set(True, Reason.APPLIED, message)
+
+    def _set(self, is_true: bool, reason: Reason, message: str) -> None:
+        self.conditions.set(Condition(self._type, is_true, reason, message))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
