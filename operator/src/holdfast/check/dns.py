@@ -25,7 +25,7 @@ from holdfast.core.invariants import (
 )
 from holdfast.core.lock import parse_lock
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Lease, Plan, Slice, Stored, Tree
-from holdfast.core.override import Override, freeze, override, thaw
+from holdfast.core.override import BEGIN, Override, freeze, override, thaw
 from holdfast.core.planner import append, newest_generation
 from holdfast.core.replies import Reply
 from holdfast.core.rounds import Flow
@@ -40,24 +40,32 @@ EPOCH_SECONDS = 11.0
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What an arm has besides its loops: how its namespace looks at first, and what a human enters,
-    at any moment."""
+    """What an arm has besides its loops: how its namespace looks at first, and what a human enters:
+    `orders` at any moment."""
 
     start: Start | None = None
     orders: tuple[Order, ...] = ()
+    on_empty: tuple[Order, ...] = ()
+    """Entered at any moment at which some name is empty."""
 
 
 NOTHING_SPECIAL = Setting()
 
 
 def setting_of(arm: Arm) -> Setting:
-    return Setting(arm.start, tuple(a.does for a in arm.acts if isinstance(a.does, Order)))
+    said = [(a.does, bool(a.when.empty)) for a in arm.acts if isinstance(a.does, Order)]
+    return Setting(
+        arm.start,
+        tuple(order for order, on_empty in said if not on_empty),
+        tuple(order for order, on_empty in said if on_empty),
+    )
 
 
 def dns_model(guards: DnsGuards, bounds: Bounds, setting: Setting = NOTHING_SPECIAL) -> Model:
     """The system of a Scenario's arm within bounds. Without a start of its own it begins with
     nothing: no plan, no alias."""
     rules = core.Rules(guards, bounds.retention, LOCK_SECONDS)
+    by_hand = bool(setting.orders or setting.on_empty)
 
     def flow_of(zone: str) -> Callable[[str, Any], Flow]:
         return lambda identity, here: enact(core.Actor(zone, identity), rules, here)
@@ -67,7 +75,11 @@ def dns_model(guards: DnsGuards, bounds: Bounds, setting: Setting = NOTHING_SPEC
             Actor(zone, flow_of(zone), START, lambda outcome: outcome.then)
             for zone in ZONES[: bounds.enactors]
         )
-        + tuple(_human(number, order) for number, order in enumerate(setting.orders)),
+        + tuple(_human(f"operator-{n}", order) for n, order in enumerate(setting.orders))
+        + tuple(
+            replace(_human(f"oncall-{n}", order), waits_for=_is_empty)
+            for n, order in enumerate(setting.on_empty)
+        ),
         objects=_objects(setting.start),
         environment=lambda objects: _planner(objects, bounds),
         broken=broken,
@@ -79,8 +91,8 @@ def dns_model(guards: DnsGuards, bounds: Bounds, setting: Setting = NOTHING_SPEC
             bounds.budgets.stale_reads,
             bounds.budgets.lock_expiries if _has_lock(guards) or setting.start else 0,
         ),
-        versioned=_versioned(guards, bool(setting.orders)),
-        symmetric=not (_has_lock(guards) or guards.pins or setting.orders or setting.start),
+        versioned=_versioned(guards, by_hand),
+        symmetric=not (_has_lock(guards) or guards.pins or by_hand or setting.start),
         admission=guards.admission is Switch.ENABLED,
         holders=_holders,
         restarts=True,
@@ -90,23 +102,26 @@ def dns_model(guards: DnsGuards, bounds: Bounds, setting: Setting = NOTHING_SPEC
     )
 
 
-def _human(number: int, order: Order) -> Actor:
+def _is_empty(objects: Objects) -> bool:
+    return bool(empty_aliases(world_of(objects)))
+
+
+def _human(name: str, order: Order) -> Actor:
     """An operator on call: one command, once."""
     word = Freeze("oncall", FOREVER, "")
 
-    def flow(_: str, __: Any) -> Generator[Intent, Reply, Any]:
+    def flow(_: str, here: Any) -> Generator[Intent, Reply, Any]:
         match order.command:
             case "override":
                 chosen = word if order.freeze else None
-                return override(
-                    Override("oncall", order.endpoint, order.plan, order.addresses, chosen)
-                )
+                wanted = Override("oncall", order.endpoint, order.plan, order.addresses, chosen)
+                return override(wanted, here)
             case "freeze":
-                return freeze(word)
+                return freeze(word, here)
             case "thaw":
-                return thaw("oncall")
+                return thaw()
 
-    return Actor(f"operator-{number}", flow, order)
+    return Actor(name, flow, BEGIN)
 
 
 def _objects(start: Start | None) -> Objects:

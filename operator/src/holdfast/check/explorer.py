@@ -208,7 +208,7 @@ class Explorer:
         """The moves of an actor by itself: the difference to the state, what it makes stale."""
         table = self.locals[actor]
         intent, cache = table.intents[local], table.all[local].cache
-        if intent is None:
+        if intent is None or self._waits(actor, world, local):
             return
         if cache is not None:
             caught_up = table.lagging(local, None)
@@ -224,6 +224,13 @@ class Explorer:
         if effect is None:
             return
         yield self._with_reply(actor, world, local, effect), effect
+
+    def _waits(self, actor: int, world: int, local: int) -> bool:
+        """Whether the actor has not begun, and does not yet."""
+        true = self.model.actors[actor].waits_for
+        if true is None or local != self.locals[actor].start:
+            return False
+        return not true(self.worlds.all[world].objects)
 
     def _with_reply(self, actor: int, world: int, local: int, effect: Effect) -> tuple[int, int]:
         table = self.locals[actor]

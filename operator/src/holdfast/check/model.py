@@ -37,6 +37,8 @@ class Actor:
     what the actor remembers into the next, or `DONE`. A crashed actor starts again from `start`,
     with another identity (`<name>/<incarnation>`).
 
+    `waits_for(objects)`: what must be true for the actor to make its first move.
+
     What is remembered must be hashable, and hold objects (or their uids and versions) as they were
     read: the explorer renames those that have become stale.
     """
@@ -45,6 +47,7 @@ class Actor:
     flow: Callable[[str, Any], Flow]
     start: Any = None
     then: Callable[[Any], Any] = _finished
+    waits_for: Callable[[Objects], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

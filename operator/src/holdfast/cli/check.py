@@ -160,7 +160,8 @@ def print_arm(console: Console, arm: Json, like: str = "", traces: bool = False)
     """One arm as people read it: verdict, what was explored, and the shortest trace. `like`: an arm
     with the same guards, whose exploration is this one's."""
     colour = COLOURS[arm["verdict"]]
-    guards = ", ".join(f"{name} {rung}" for name, rung in arm["guards"]["dns"].items())
+    rungs = arm["guards"]["dns"].items()
+    guards = ", ".join(f"{name} {rung}" for name, rung in rungs if rung != "Disabled")
     console.print(f"\n[bold]{arm['name']}[/]  {guards}")
     console.print(
         f"  [{colour}]{arm['verdict']}[/]: {arm['outcome']}, {arm['expect']} was expected"

@@ -24,7 +24,16 @@ RACE = (
     "liveTreeDeleted",
     "cleaned",
 )
-STORY = {*RACE, "aliasNamesNothing", "firstEmptyAnswer", "stuck", "aliasNamesATreeAgain"}
+STORY = {
+    *RACE,
+    "aliasNamesNothing",
+    "firstEmptyAnswer",
+    "stuck",
+    "aliasNamesATreeAgain",
+    "acted",
+    "actFailed",
+    "answeredAgain",
+}
 
 
 def print_result(result: Json) -> None:
@@ -58,7 +67,7 @@ def _verdict(arm: Json) -> str:
 
 def _guards(arm: Json) -> str:
     dns = (arm.get("guards") or {}).get("dns") or {}
-    return ", ".join(f"{name} {rung}" for name, rung in dns.items())
+    return ", ".join(f"{name} {rung}" for name, rung in dns.items() if rung != "Disabled")
 
 
 def _saw(server: str) -> Callable[[Json], str]:
@@ -100,6 +109,7 @@ ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
     ("recovered by", _count("recoveredBy")),
     ("stale writes applied", _count("staleWritesApplied")),
     ("stale writes refused (409)", _count("staleWritesRefused", "conflict")),
+    ("refused by policy (403)", _count("staleWritesRefused", "policy")),
     ("stale plans dropped", _count("staleDropped")),
     ("invariants broken", _listed("invariantsBroken")),
 )
@@ -147,6 +157,12 @@ def _sentence(line: Json) -> str:
             return f"[red]cannot apply {obj}: the rollback record has nothing to name[/]"
         case "cleaned":
             return "has finished its deletes"
+        case "acted":
+            return f"{line.get('actor', '')}: {line.get('message', '')}"
+        case "actFailed":
+            return f"[red]{line.get('actor', '')} could not: {line.get('message', '')}[/]"
+        case "answeredAgain":
+            return f"[green]the {obj} server answers with addresses again[/]"
         case other:
             return f"{other} {obj}"
 

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 
 from holdfast.core import tree
 from holdfast.core.freeze import Freeze, is_freeze_lock
-from holdfast.core.intents import Create, Get, Intent, List, Replace, Unpin
+from holdfast.core.intents import Create, Get, Intent, List, Reach, Replace, Unpin
 from holdfast.core.ledger import OPERATOR
 from holdfast.core.lock import Lock, parse_lock
 from holdfast.core.names import tree_name
@@ -23,8 +23,6 @@ from holdfast.core.planner import newest_generation
 from holdfast.core.replies import Absent, Conflict, Exists, Listed, Read, Rejected, Reply, Written
 from holdfast.core.rounds import Deferred, Refused, Stop
 
-TRIES = 20
-"""How often a write that lost to another is decided upon anew."""
 WEIGHT = 100
 """Of an address that a human gives."""
 
@@ -68,21 +66,30 @@ class _NotDone(Exception):
     pass
 
 
-def override(order: Override) -> Human[Overridden]:
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where a human's command stands, and all that it knows there. `locks`: whose lock was taken
+    over, by endpoint. `plan`: made, and with `proved` served. A write that lost to another is
+    decided upon anew from here, for as long as the caller has patience."""
+
+    frozen: bool = False
+    plan: Plan | None = None
+    proved: bool = False
+    locks: tuple[tuple[str, str], ...] = ()
+
+
+BEGIN = At()
+
+
+def override(order: Override, here: At = BEGIN) -> Human[Overridden]:
     """Give a name an answer by hand."""
     try:
-        locks = {}
-        if order.freeze is not None:
-            locks = yield from _freeze_all(order.freeze)
-        for _ in range(TRIES):
-            plan = yield from _append(order)
-            holder = OPERATOR + order.who
-            yield from tree.build(plan, order.endpoint, holder, mends=True, proves=order.proves)
-            was = yield from _turn(order, plan, locks)
-            if was is not None:
-                name = tree_name(order.endpoint, plan.generation)
-                return Overridden(plan.generation, name, was, locks)
-        return Failed(f"{order.endpoint}: others were quicker {TRIES} times: freeze first")
+        while True:
+            yield Reach("turn" if here.proved else "tree" if here.plan else "pick", memory=here)
+            found = yield from _step(order, here)
+            if isinstance(found, Overridden):
+                return found
+            here = found
     except _NotDone as why:
         return Failed(str(why))
     except Stop as stop:
@@ -93,37 +100,87 @@ def override(order: Override) -> Human[Overridden]:
                 return Failed(f"{type(other).__name__}")
 
 
-def freeze(order: Freeze) -> Human[dict[str, str]]:
+def freeze(order: Freeze, here: At = BEGIN) -> Human[dict[str, str]]:
     """Freeze every alias that there is. Returns whose locks were taken over, by endpoint."""
     try:
-        return (yield from _freeze_all(order))
+        while not here.frozen:
+            yield Reach("pick", memory=here)
+            here = yield from _freeze(order, here)
+        return dict(here.locks)
     except _NotDone as why:
         return Failed(str(why))
 
 
-def thaw(who: str) -> Human[tuple[str, ...]]:
+def thaw() -> Human[tuple[str, ...]]:
     """Take every freeze away, and pins of operators off trees that no alias names. Returns the
-    endpoints that were frozen."""
+    endpoints that there are."""
     try:
-        aliases = yield from _aliases()
-        for alias in aliases:
-            yield from _change(alias, _thawed)
+        while True:
+            yield Reach("pick", memory=BEGIN)
+            aliases = yield from _aliases()
+            if (yield from _all_written(aliases, _thawed)) is not None:
+                break
         yield from _unpin({a.target for a in aliases} | {a.rollback for a in aliases})
-        return tuple(a.endpoint for a in aliases if a.frozen)
+        return tuple(a.endpoint for a in aliases)
     except _NotDone as why:
-        return Failed(f"{why} (thaw by {who})")
+        return Failed(str(why))
 
 
-def _freeze_all(order: Freeze) -> Generator[Intent, Reply, dict[str, str]]:
-    locks = {}
-    for alias in (yield from _aliases()):
-        before = yield from _change(alias, lambda a: _frozen(a, order))
-        if before is not None and (lock := parse_lock(before.lock)) is not None:
-            locks[alias.endpoint] = lock.holder
-    return locks
+def _step(order: Override, here: At) -> Generator[Intent, Reply, At | Overridden]:
+    if order.freeze is not None and not here.frozen:
+        return (yield from _freeze(order.freeze, here))
+    if here.plan is None:
+        return (yield from _append(order, here))
+    if not here.proved:
+        holder = OPERATOR + order.who
+        yield from tree.build(here.plan, order.endpoint, holder, mends=True, proves=order.proves)
+        return replace(here, proved=True)
+    return (yield from _turn(order, here, here.plan))
 
 
-def _frozen(alias: Alias, order: Freeze) -> Alias:
+def _freeze(order: Freeze, here: At) -> Generator[Intent, Reply, At]:
+    """One look at the aliases, and a write to each that is not frozen by this order."""
+    aliases = yield from _aliases()
+    written = yield from _all_written(aliases, lambda a: _frozen(a, order))
+    if written is None:
+        return here
+    return replace(here, frozen=True, locks=_with(here.locks, written))
+
+
+def _all_written(
+    aliases: tuple[Alias, ...], into: Callable[[Alias], Alias]
+) -> Generator[Intent, Reply, tuple[Alias, ...] | None]:
+    """Write each alias changed, at the version that was read. Those that were written, as they were
+    before; None if one of them lost to another write, and all have to be read anew."""
+    written = []
+    for alias in aliases:
+        wanted = into(alias)
+        if wanted == alias:
+            continue
+        reply = yield Replace(wanted)
+        if isinstance(reply, Conflict):
+            return None
+        if not isinstance(reply, Written):
+            raise _NotDone(_why(f"alias {alias.endpoint}", reply))
+        written.append(alias)
+    return tuple(written)
+
+
+def _with(
+    locks: tuple[tuple[str, str], ...], aliases: Iterable[Alias]
+) -> tuple[tuple[str, str], ...]:
+    """The locks taken over, with those of these aliases."""
+    found = dict(locks)
+    for alias in aliases:
+        lock = parse_lock(alias.lock)
+        if lock is not None and not is_freeze_lock(lock.holder):
+            found[alias.endpoint] = lock.holder
+    return tuple(sorted(found.items()))
+
+
+def _frozen(alias: Alias, order: Freeze | None) -> Alias:
+    if order is None:
+        return replace(alias, lock="")
     lock = Lock(order.holder(), order.until).text()
     return replace(alias, lock=lock, frozen=order.text())
 
@@ -134,45 +191,23 @@ def _thawed(alias: Alias) -> Alias:
     return replace(alias, lock="" if ours else alias.lock, frozen="")
 
 
-def _change(alias: Alias, into: Callable[[Alias], Alias]) -> Generator[Intent, Reply, Alias | None]:
-    """Write an alias changed, at its version; read anew upon conflict. Returns what it was before;
-    None if there was nothing to change, or it is gone."""
-    for _ in range(TRIES):
-        wanted = into(alias)
-        if wanted == alias:
-            return None
-        reply = yield Replace(wanted)
-        if isinstance(reply, Written):
-            return alias
-        if not isinstance(reply, Conflict):
-            raise _NotDone(_why(f"alias {alias.endpoint}", reply))
-        reply = yield Get(Alias, alias.endpoint)
-        match reply:
-            case Read(Alias() as found):
-                alias = found
-            case Absent():
-                return None
-            case _:
-                raise _NotDone(_why(f"alias {alias.endpoint}", reply))
-    raise _NotDone(f"alias {alias.endpoint}: others were quicker {TRIES} times")
-
-
-def _append(order: Override) -> Generator[Intent, Reply, Plan]:
+def _append(order: Override, here: At) -> Generator[Intent, Reply, At]:
     """Create a plan above everything, with the content that is wanted."""
-    for _ in range(TRIES):
-        reply = yield List(Plan)
-        if not isinstance(reply, Listed):
-            raise _NotDone(_why("plans", reply))
-        plans = [p for p in reply.items if isinstance(p, Plan)]
-        aliases = yield from _aliases()
-        content = _content(order, plans)
-        plan = Plan(newest_generation(plans, aliases) + 1, content)
-        reply = yield Create(plan)
-        if isinstance(reply, Written):
-            return plan
-        if not isinstance(reply, Exists):
+    reply = yield List(Plan)
+    if not isinstance(reply, Listed):
+        raise _NotDone(_why("plans", reply))
+    plans = [p for p in reply.items if isinstance(p, Plan)]
+    content = _content(order, plans)
+    aliases = yield from _aliases()
+    plan = Plan(newest_generation(plans, aliases) + 1, content)
+    reply = yield Create(plan)
+    match reply:
+        case Written():
+            return replace(here, plan=plan, proved=False)
+        case Exists():
+            return here
+        case _:
             raise _NotDone(_why(plan.name, reply))
-    raise _NotDone(f"plans: others were quicker {TRIES} times")
 
 
 def _content(order: Override, plans: list[Plan]) -> tuple[EndpointPlan, ...]:
@@ -200,43 +235,38 @@ def _front_ends(order: Override, plans: Iterable[Plan]) -> tuple[FrontEnd, ...]:
     return having[chosen]
 
 
-def _turn(
-    order: Override, plan: Plan, locks: dict[str, str]
-) -> Generator[Intent, Reply, str | None]:
-    """Turn the alias to the plan's tree. What it named before; None if something newer went live
-    meanwhile, for then the plan has to be made anew."""
+def _turn(order: Override, here: At, plan: Plan) -> Generator[Intent, Reply, At | Overridden]:
+    """Turn the alias to the plan's tree. If something newer went live meanwhile, the plan has to be
+    made anew."""
     target = tree_name(order.endpoint, plan.generation)
-    writer = OPERATOR + order.who
-    for _ in range(TRIES):
-        reply = yield Get(Alias, order.endpoint)
-        match reply:
-            case Read(Alias() as alias):
-                if alias.generation > plan.generation:
-                    return None
-                lock = parse_lock(alias.lock)
-                if lock is not None and not is_freeze_lock(lock.holder):
-                    locks[order.endpoint] = lock.holder
-                wanted = replace(
-                    _frozen(alias, order.freeze) if order.freeze else replace(alias, lock=""),
-                    target=target,
-                    generation=plan.generation,
-                    rollback=target,
-                    writer=writer,
-                )
-                was = alias.target
-                reply = yield Replace(wanted)
-            case Absent():
-                was = ""
-                born = Alias(order.endpoint, target, plan.generation, target, writer=writer)
-                reply = yield Create(_frozen(born, order.freeze) if order.freeze else born)
-        match reply:
-            case Written():
-                return was
-            case Conflict() | Exists():
-                continue
-            case _:
-                raise _NotDone(_why(f"alias {order.endpoint}", reply))
-    raise _NotDone(f"alias {order.endpoint}: others were quicker {TRIES} times: freeze first")
+    reply = yield Get(Alias, order.endpoint)
+    match reply:
+        case Read(Alias() as alias) if alias.generation > plan.generation:
+            return replace(here, plan=None, proved=False)
+        case Read(Alias() as alias):
+            was, locks = alias.target, _with(here.locks, [alias])
+            change = replace(
+                _frozen(alias, order.freeze),
+                target=target,
+                generation=plan.generation,
+                rollback=target,
+                writer=OPERATOR + order.who,
+            )
+            reply = yield Replace(change)
+        case Absent():
+            was, locks = "", here.locks
+            born = Alias(order.endpoint, target, plan.generation, target)
+            born = replace(_frozen(born, order.freeze), writer=OPERATOR + order.who)
+            reply = yield Create(born)
+        case _:
+            raise _NotDone(_why(f"alias {order.endpoint}", reply))
+    match reply:
+        case Written():
+            return Overridden(plan.generation, target, was, dict(locks))
+        case Conflict() | Exists():
+            return here
+        case _:
+            raise _NotDone(_why(f"alias {order.endpoint}", reply))
 
 
 def _aliases() -> Generator[Intent, Reply, tuple[Alias, ...]]:

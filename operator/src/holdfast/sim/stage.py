@@ -95,7 +95,7 @@ class Stage:
                 self._drive(freeze(word), ended)
             case "thaw":
                 self._site.is_frozen = False
-                self._drive(thaw(WHO), ended)
+                self._drive(thaw(), ended)
 
     def _drive(self, flow: Generator[Intent, Reply, R], done: Callable[[R], None]) -> None:
         def answer(reply: Reply | None) -> None:
