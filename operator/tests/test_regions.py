@@ -28,8 +28,10 @@ class Recorder:
             self.told.append(f"{self.uid}: ended")
 
 
-def region(uid: str, event: str = "MODIFIED", retention: int = 2) -> dict[str, Any]:
-    meta = {"name": "us-east-1", "namespace": "ns", "uid": uid}
+def region(
+    uid: str, event: str = "MODIFIED", retention: int = 2, version: str = ""
+) -> dict[str, Any]:
+    meta = {"name": "us-east-1", "namespace": "ns", "uid": uid, "resourceVersion": version}
     return {"type": event, "object": {"metadata": meta, "spec": {"retention": retention}}}
 
 
@@ -77,3 +79,9 @@ def test_a_region_with_a_guard_that_does_not_exist_keeps_the_last_good_one() -> 
     bad["object"]["spec"] = {"guards": {"dns": {"fence": "Nonsense"}}}
     assert told_by(region("a"), bad)[:1] == ["a: retention 2"]
     assert len([t for t in told_by(region("a"), bad) if "retention" in t]) == 1
+
+
+def test_a_region_that_came_out_of_order_is_old_news() -> None:
+    late = region("a", retention=1, version="9")
+    told = told_by(region("a", retention=2, version="10"), late, region("b", version="3"))
+    assert [t for t in told if "retention" in t] == ["a: retention 2", "b: retention 2"]

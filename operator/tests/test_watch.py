@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from holdfast.live.watch import _difference
+from holdfast.live.watch import _difference, _is_late, is_older
 
 
 def obj(uid: str, version: str) -> dict[str, Any]:
@@ -27,3 +27,17 @@ def test_what_is_new_moved_or_gone() -> None:
 def test_the_same_name_with_a_new_uid_is_another_object() -> None:
     known = {"old": obj("old", "1")}
     assert told(known, [obj("new", "2")], True) == [("DELETED", "old"), ("ADDED", "new")]
+
+
+def test_what_came_out_of_order_is_old_news() -> None:
+    known: dict[str, Any] = {"a": obj("a", "9")}
+    assert _is_late(known, obj("a", "8"))
+    assert not _is_late(known, obj("a", "9"))
+    assert not _is_late(known, obj("a", "10"))
+    assert not _is_late(known, obj("b", "1"))
+
+
+def test_versions_that_are_no_numbers_have_no_order() -> None:
+    assert is_older("9", "10")
+    assert not is_older("x9", "x8")
+    assert not is_older("", "3")

@@ -48,12 +48,22 @@ class Answer:
         return 200 <= self.status < 300
 
 
+class _Once(RESTClientObject):
+    """aiohttp sends a PUT or DELETE a second time when a connection that it had kept is gone,
+    although the first may have had its effect: that would be a layer that retries."""
+
+    def _create_pool_manager(self) -> aiohttp.ClientSession:
+        session = super()._create_pool_manager()
+        session._retry_connection = False
+        return session
+
+
 class Api:
     """Verbs on resource paths such as `/api/v1/namespaces/x/services`."""
 
     def __init__(self, configuration: Any, manager: str) -> None:
         self._configuration = configuration
-        self._rest = RESTClientObject(configuration)
+        self._rest = _Once(configuration)
         self._manager = manager
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ from holdfast.core.names import API_GROUP, API_VERSION
 from holdfast.core.objects import Plan
 from holdfast.core.region import Region, region_of
 from holdfast.live.api import Json
+from holdfast.live.watch import is_older
 from holdfast.live.wire import plan_of
 
 log = logging.getLogger("holdfast")
@@ -31,11 +32,14 @@ class Worker(Protocol):
     async def run(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
+    """`version` is that of the newest Region seen."""
+
     uid: str
     worker: Worker
     task: asyncio.Task[None]
+    version: str = ""
 
 
 class Regions:
@@ -59,6 +63,9 @@ class Regions:
             if known is not None and known.uid == uid:
                 self._stop(key)
             return
+        version = meta.get("resourceVersion", "")
+        if known is not None and known.uid == uid and is_older(version, known.version):
+            return  # it came out of order
         try:
             region = region_of(space, meta["name"], raw["spec"])
         except ValueError as error:
@@ -71,6 +78,7 @@ class Regions:
             worker = self._start(region, raw, self._plans.setdefault(space, {}))
             task = asyncio.create_task(_watched(worker.run(), f"region {space}"))
             known = self._running[key] = _Running(uid, worker, task)
+        known.version = version
         known.worker.update(region, raw)
 
     def on_plan(self, event: Json) -> None:

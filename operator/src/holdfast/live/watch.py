@@ -50,11 +50,24 @@ async def follow(api: Api, path: str, selector: str = "") -> AsyncIterator[Chang
                             "WATCH", path, event["object"].get("code", 0), event["object"]
                         )
                     version = event["object"]["metadata"]["resourceVersion"]
-                    if event["type"] != "BOOKMARK":
+                    if event["type"] != "BOOKMARK" and not _is_late(known, event["object"]):
                         yield _kept(known, event)
         except (ApiError, aiohttp.ClientError, TimeoutError, OSError):
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, _BACKOFF_SECONDS[1])
+
+
+def is_older(version: str, than: str) -> bool:
+    """Of two resourceVersions of one object. Where they are numbers they grow; of others nothing
+    is said."""
+    return version.isdecimal() and than.isdecimal() and int(version) < int(than)
+
+
+def _is_late(known: dict[str, Json], obj: Json) -> bool:
+    """Whether something newer of this object has been seen: what came out of order is old news."""
+    before = known.get(obj["metadata"]["uid"])
+    version = obj["metadata"]["resourceVersion"]
+    return before is not None and is_older(version, before["metadata"]["resourceVersion"])
 
 
 def _kept(known: dict[str, Json], event: Any) -> Change:
