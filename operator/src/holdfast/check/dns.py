@@ -183,10 +183,11 @@ def _without_writer(obj: Stored) -> Stored:
 
 
 def _holders(objects: Objects, now: float) -> Iterable[str]:
+    """Whose lock time may pass: not a freeze's, nor any other that outlasts an epoch."""
     for obj in objects.values():
         if isinstance(obj, Alias):
             lock = parse_lock(obj.lock)
-            if lock is not None and lock.expires > now:
+            if lock is not None and now < lock.expires <= now + EPOCH_SECONDS:
                 yield lock.holder
         elif isinstance(obj, Lease) and obj.expires > now:
             yield obj.holder

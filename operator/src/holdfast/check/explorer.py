@@ -309,6 +309,8 @@ class Explorer:
         for actor, shift in enumerate(self.shifts):
             local = state >> shift & _LOCAL_MASK
             table = self.locals[actor]
+            if self._waits(actor, world, local):
+                continue  # what has not begun cannot fail
             if left >> BUDGET_BITS * CRASHES & _BUDGET_MASK:
                 for fresh, how in self._restarts(actor, local):
                     delta, _ = self._step(actor, world, local, world, fresh, 0)

@@ -51,7 +51,7 @@ def _refuse_actors(model: Model) -> None:
         if names.count(name) > 1:
             raise ModelError(f"two actors are called {name}")
     one = model.actors[0]
-    alike = all((a.flow, a.then, a.start) == (one.flow, one.then, one.start) for a in model.actors)
+    alike = all(replace(a, name=one.name) == one for a in model.actors)
     if model.symmetric and not alike:
         raise ModelError("the model says symmetric, but its actors differ in more than the name")
 

@@ -5,7 +5,7 @@ compared with the first that had the same past.
 """
 
 from collections.abc import Callable, Generator, Hashable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from holdfast.check.explorer import TooLarge
@@ -131,7 +131,7 @@ def watched(actor: Actor) -> Actor:
         refuse_value(actor.start, f"what {actor.name} remembers at the start")
     watch = Watched(actor)
     flow: Callable[[str, Any], Flow] = watch.flow
-    return Actor(actor.name, flow, actor.start, watch.then)
+    return replace(actor, flow=flow, then=watch.then)
 
 
 def _difference(a: Any, b: Any, where: str) -> str:
