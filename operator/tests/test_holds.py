@@ -98,16 +98,14 @@ def test_release_by_condition_and_by_deadline() -> None:
     assert watch.uncaught(holds()) == ("hold-2", "hold-3", "hold-4")
 
 
-def test_an_arm_is_over_when_every_hold_has_gone_and_it_has_settled() -> None:
+def test_when_the_last_hold_went_is_known_once_all_have_gone() -> None:
     watch = HoldWatch()
-    assert watch.is_over(25.0, 5.0, (), 20.0)
-    assert not watch.is_over(24.9, 5.0, (), 20.0)
-    names = {h.name: 10.0 for h in holds()}
-    watch.released = names
-    assert not watch.is_over(29.0, 0.0, holds(), 20.0)
-    assert watch.is_over(30.0, 0.0, holds(), 20.0)
+    assert watch.last(5.0, ()) == 5.0, "none to wait for: the arm's beginning"
+    watch.released = {h.name: 10.0 + at for at, h in enumerate(holds())}
+    assert watch.last(5.0, holds()) == 13.0
+    assert watch.last(15.0, holds()) == 15.0
     del watch.released["hold-3"]
-    assert not watch.is_over(99.0, 0.0, holds(), 20.0)
+    assert watch.last(5.0, holds()) is None
 
 
 def test_only_the_tries_that_a_hold_waits_for_count_as_attempts() -> None:

@@ -1,20 +1,24 @@
 """What is generated or copied is fresh, and what the chart and the code say of each other holds."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from holdfast.cli.files import ForPeople, read_scenario
+from holdfast.core.acts import Command, Role
 from holdfast.core.bounds import Bounds, bounds_document, bounds_of
-from holdfast.core.guards import PROFILES, Cleanup, Fence, Rollback
+from holdfast.core.guards import PROFILES, Cleanup, Fence, Rollback, Switch
 from holdfast.core.holds import ActorView, actor_status
 from holdfast.core.intents import STEPS
+from holdfast.core.invariants import Invariant
+from holdfast.core.ledger import RecoveredBy
 from holdfast.core.names import ENDPOINT_NAME_MAX
 from holdfast.core.region import region_of
 from holdfast.core.scenario import scenario_of
-from holdfast.core.verdict import Outcome
+from holdfast.core.starts import Start
+from holdfast.core.verdict import EITHER, Outcome
 from holdfast.live import arm_manifests as manifests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +47,8 @@ def test_the_charts_crds_are_copies(path: Path) -> None:
 
 
 def test_a_scenarios_region_takes_what_a_region_takes() -> None:
-    own = {k: v for k, v in region_spec().items() if k not in ("guards", "holds", "paused")}
+    not_theirs = ("guards", "holds", "paused", "freeze", "seed")
+    own = {k: v for k, v in region_spec().items() if k not in not_theirs}
     theirs = dict(scenario_spec()["region"]["properties"])
     assert theirs.pop("name")
     assert theirs == own
@@ -57,7 +62,19 @@ def test_the_crds_list_exactly_the_rungs_and_steps_that_work() -> None:
         assert dns["fence"]["enum"] == list(Fence)
         assert dns["cleanup"]["enum"] == list(Cleanup)
         assert dns["rollback"]["enum"] == list(Rollback)
-    assert arm["expect"]["enum"] == list(Outcome)
+        switches = set(dns) - {"fence", "cleanup", "rollback"}
+        assert switches == {"admission", "selfRepair", "lastKnownGood"}
+        assert all(dns[s]["enum"] == list(Switch) for s in switches)
+    assert arm["expect"]["enum"] == [*Outcome, EITHER]
+    assert arm["recoveredBy"]["enum"] == list(get_args(RecoveredBy))
+    assert arm["keeps"]["items"]["enum"] == arm["breaks"]["items"]["enum"] == list(Invariant)
+    assert arm["start"]["enum"] == list(Start)
+    for timeline in (scenario_spec()["timeline"], arm["timeline"]):
+        acts = timeline["items"]["properties"]
+        assert acts["operator"]["properties"]["command"]["enum"] == list(get_args(Command))
+        assert acts["scale"]["properties"]["role"]["enum"] == list(get_args(Role))
+        for at in ("hold", "lostReply"):
+            assert acts[at]["properties"]["at"]["enum"] == list(STEPS)
     assert region_spec()["holds"]["items"]["properties"]["at"]["enum"] == list(STEPS)
     assert region_spec()["endpoints"]["items"]["maxLength"] == ENDPOINT_NAME_MAX
 
@@ -85,12 +102,13 @@ def test_defaults_of_the_crd_and_of_the_code_are_the_same() -> None:
 def test_a_scenarios_bounds_default_to_what_the_code_says() -> None:
     check = {"check": scenario_spec()["check"]}
     filled = defaults(check)["check"]
-    assert filled == bounds_document(Bounds())
+    assert filled == bounds_document(Bounds()) | {"barePlans": 0}, "told where there are any"
     assert bounds_of(filled) == bounds_of(None) == Bounds()
     scenario = scenario_of(
         "s", "uid", {"arms": [], "check": {"plans": 3, "budgets": {"crashes": 1}}}
     )
     assert (scenario.bounds.plans, scenario.bounds.budgets.crashes) == (3, 1)
+    assert bounds_document(bounds_of({"barePlans": 2}))["barePlans"] == 2
 
 
 def test_the_complete_region_stands_with_every_default() -> None:

@@ -305,9 +305,10 @@ class TestPins:
             run(race.api, B, self.how, generation)
         race.api.perform(Create(plan(5)))
         race.b = Driven(enact(B, self.how), race.api).to("delete")
-        assert race.victims() == (2,), "listed before it was pinned"
+        assert race.victims() == (1, 2), "listed before it was pinned; 1 was to roll back to"
         assert race.go_on() == Applied(2)
         assert (race.live(), race.answer()) == (2, ANSWER)
+        assert deletes(race.api.writes) == ["dynamodb-p1"], "the other delete missed"
 
     def test_a_tree_deleted_before_its_pin_is_not_flipped_to(self) -> None:
         api = FakeApi()
@@ -331,7 +332,8 @@ class TestPins:
         api = FakeApi()
         for generation in range(1, 7):
             run(api, A, self.how, generation)
-        assert self.pins(api) == {4: (), 5: (), 6: (A.identity,)}
+        mine = (A.identity,)
+        assert self.pins(api) == {4: (), 5: mine, 6: mine}, "5 is the tree to roll back to"
 
     def test_a_leaked_pin_costs_a_tree_and_nothing_else(self) -> None:
         api = FakeApi()
