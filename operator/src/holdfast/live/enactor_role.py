@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from holdfast.core.actor import Actor
@@ -53,15 +53,22 @@ HOLD_GRACE_SECONDS = 10.0
 
 
 class Enactor:
-    """One Region's enactor in this zone. `plans` belongs to the role's watch of DNSPlans."""
+    """One Region's enactor in this zone. `plans` belongs to the role's watch of DNSPlans; `clock`
+    is the wall clock."""
 
     def __init__(
-        self, api: Api, me: Actor, region: Region, status: Json, plans: Mapping[int, Plan]
+        self,
+        api: Api,
+        me: Actor,
+        region: Region,
+        status: Json,
+        plans: Mapping[int, Plan],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.region = region
         self.plans = plans
         self.actors: dict[str, ActorView] = {}
-        self._api, self._me = api, me
+        self._api, self._me, self._clock = api, me, clock
         self._changed = asyncio.Event()
         self._unsaid = asyncio.Event()
         self._checked_at: float | None = None
@@ -71,7 +78,13 @@ class Enactor:
         self._authority = Authority(api, region.namespace)
         self._notices = EnactorNotices(api, region, me.zone, me.identity)
         self._performer = Performer(
-            api, region.namespace, region.name, self._pick, self._authority.servers, self._reach
+            api,
+            region.namespace,
+            region.name,
+            self._pick,
+            self._authority.servers,
+            self._reach,
+            clock,
         )
         self._outlook = Outlook(api, region.namespace, self._changed)
         self._chance = random.Random(None if region.seed is None else f"{region.seed}/{me.zone}")
@@ -134,7 +147,7 @@ class Enactor:
                     await self._changed.wait()
 
     def _rests(self) -> bool:
-        return self.region.paused or self.region.is_frozen(time.time())
+        return self.region.paused or self.region.is_frozen(self._clock())
 
     def _patience(self) -> float | None:
         """Seconds after which to look again although nothing has happened; None for never."""
@@ -230,7 +243,7 @@ class Enactor:
         """The reply is lost after its effect: what the actor learns, it learns by its time-out."""
         self._loses = False
         await asyncio.sleep(CALL_TIMEOUT_SECONDS)
-        return TimedOut(time.time())
+        return TimedOut(self._clock())
 
     def _measure(self, flipped: Alias) -> None:
         space = self.region.namespace

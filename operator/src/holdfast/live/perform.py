@@ -73,7 +73,7 @@ async def drive(
 class Performer:
     """Performs intents in one Region's namespace. `pick`, `servers` and `reach` are answered by
     the role: from its own watches, and by its holds. `pick` waits for a plan newer than it is
-    given; a role that picks nothing has none."""
+    given; a role that picks nothing has none. `clock` is the wall clock that replies bear."""
 
     def __init__(
         self,
@@ -83,9 +83,11 @@ class Performer:
         pick: Callable[[Pick], Awaitable[Plan]] | None = None,
         servers: Callable[[], tuple[Server, ...]] = tuple,
         reach: Callable[[Reach], Awaitable[None]] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._api, self._namespace, self._region = api, namespace, region
         self._pick, self._servers, self._reach = pick, servers, reach
+        self._clock = clock
 
     async def __call__(self, intent: Intent) -> Reply:
         began = time.monotonic()
@@ -118,16 +120,16 @@ class Performer:
             case Delete(kind, name, uid, version):
                 path = f"{path_of(kind, self._namespace)}/{name}"
                 answer = await self._api.delete(path, uid, version)
-                return Deleted(time.time()) if answer.ok else self._refused(answer)
+                return Deleted(self._clock()) if answer.ok else self._refused(answer)
             case Pick():
                 assert self._pick is not None, "this role picks no plans"
-                return Picked(await self._pick(intent), time.time())
+                return Picked(await self._pick(intent), self._clock())
             case Prove():
                 return await self._prove(intent)
             case Reach():
                 if self._reach is not None:
                     await self._reach(intent)
-                return Passed(time.time())
+                return Passed(self._clock())
             case _:
                 assert_never(intent)
 
@@ -146,7 +148,7 @@ class Performer:
         if not answer.ok:
             return self._refused(answer)
         items = tuple(parse(kind, raw) for raw in answer.body["items"])
-        return Listed(items, time.time())
+        return Listed(items, self._clock())
 
     async def _patch(self, intent: PatchAlias) -> Reply:
         path = f"{path_of(Alias, self._namespace)}/{intent.endpoint}"
@@ -159,20 +161,20 @@ class Performer:
         pause = _POLL_SECONDS[0]
         while seen := await answers_exactly(self._servers(), name, intent.addresses):
             if time.monotonic() - started > intent.deadline_seconds:
-                return Unproven(seen, time.time())
+                return Unproven(seen, self._clock())
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _POLL_SECONDS[1])
-        return Proven(time.time())
+        return Proven(self._clock())
 
     def _reply(
         self, answer: Answer, kind: type[Any], wrap: Callable[[Object, float], Reply]
     ) -> Reply:
         if answer.ok:
-            return wrap(parse(kind, answer.body), time.time())
+            return wrap(parse(kind, answer.body), self._clock())
         return self._refused(answer)
 
     def _refused(self, answer: Answer) -> Reply:
-        return refusal(answer, time.time())
+        return refusal(answer, self._clock())
 
 
 def refusal(answer: Answer, now: float) -> Reply:
