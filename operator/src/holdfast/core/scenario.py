@@ -29,18 +29,19 @@ class Arm:
     recovered_by: RecoveredBy | None = None
     keeps: tuple[Invariant, ...] = ()
     breaks: tuple[Invariant, ...] = ()
+    settle_seconds: float = 20.0
+    """How long the arm is watched after its last hold was let go and its last act was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`deadline_seconds` bounds each arm from its first plan; `settle_seconds` is how long an arm
-    is watched after its last hold has been released. `bounds`: how far the checker looks."""
+    """`deadline_seconds` bounds each arm from its first plan. `bounds`: how far the checker looks.
+    `jitter`: nobody is held, and an arm lasts its `settle_seconds`."""
 
     name: str
     uid: str
     seed: int
     deadline_seconds: float
-    settle_seconds: float
     region_name: str
     region: Mapping[str, Any]
     arms: tuple[Arm, ...]
@@ -78,8 +79,9 @@ def holds_of(timeline: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]
         }
         if loses:
             hold["losesReply"] = True
-        if where.get("when"):
-            hold["when"] = where["when"]
+        for field in ("endpoint", "when"):
+            if where.get(field):
+                hold[field] = where[field]
         holds.append(hold)
     return tuple(holds)
 
@@ -88,6 +90,7 @@ def scenario_of(name: str, uid: str, spec: Mapping[str, Any]) -> Scenario:
     """Raises ValueError or KeyError naming the field for what no engine can run."""
     region = dict(spec.get("region") or {})
     shared = list(spec.get("timeline") or ())
+    settle = float(spec.get("settleSeconds", 20))
     arms = tuple(
         Arm(
             name=raw["name"],
@@ -100,6 +103,7 @@ def scenario_of(name: str, uid: str, spec: Mapping[str, Any]) -> Scenario:
             recovered_by=raw.get("recoveredBy"),
             keeps=tuple(map(Invariant, raw.get("keeps") or ())),
             breaks=tuple(map(Invariant, raw.get("breaks") or ())),
+            settle_seconds=float(raw.get("settleSeconds", settle)),
         )
         for raw in spec["arms"]
         for timeline in [list(raw.get("timeline", shared))]
@@ -109,7 +113,6 @@ def scenario_of(name: str, uid: str, spec: Mapping[str, Any]) -> Scenario:
         uid=uid,
         seed=int(spec.get("seed", 0)),
         deadline_seconds=float(spec.get("deadlineSeconds", 120)),
-        settle_seconds=float(spec.get("settleSeconds", 20)),
         region_name=str(region.pop("name", "us-east-1")),
         region=region,
         arms=arms,

@@ -107,7 +107,7 @@ class ArmRun:
             for hold in record.due(now):
                 await self._stage.release(hold.name)
                 record.released(self._t(), hold.name)
-            if record.is_over(now, self._scenario.settle_seconds):
+            if record.is_over(now, self._arm.settle_seconds):
                 return
             if max(now, time.time() - created) > self._scenario.deadline_seconds:
                 record.cut_off = True
@@ -159,7 +159,7 @@ class ArmRun:
                 self._zero = time.time()
             plan = plan_of(change.obj["spec"])
             bare = tuple(e.endpoint for e in plan.endpoints if not e.front_ends)
-            self._record.planned(self._t(), plan.generation, bare)
+            self._record.planned(self._t(), plan.generation, bare, plan)
             self._changed.set()
 
     async def _watch_region(self) -> None:

@@ -59,10 +59,10 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
     )
     record = Record(arm, region.endpoints, scenario.jitter)
     overseer = Overseer(
-        site, record, scenario.settle_seconds, scenario.deadline_seconds, kernel.stop
+        site, record, arm.settle_seconds, scenario.deadline_seconds, kernel.stop
     )
     authoritative = Authoritative(site.server)
-    probe = Probe(site, region.endpoints[0], authoritative, Resolver(authoritative), arm.start)
+    probe = Probe(site, authoritative, Resolver(authoritative), arm.start)
     capacity = (scenario.region.get("store") or {}).get("capacity", STORE_CAPACITY)
     stage = Stage(site, authoritative, int(capacity))
     overseer.start(stage.act)
