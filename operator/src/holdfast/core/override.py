@@ -8,6 +8,7 @@ By default it freezes first. A frozen alias has a new version and a lock that is
 what was in flight misses, and no plan overtakes the human's while its tree is being built.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
@@ -25,6 +26,7 @@ from holdfast.core.rounds import Deferred, Refused, Stop
 
 WEIGHT = 100
 """Of an address that a human gives."""
+_PIN_MAX = 63 - len(OPERATOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +128,19 @@ def thaw() -> Human[tuple[str, ...]]:
         return Failed(str(why))
 
 
+def pin_of(who: str) -> str:
+    """Whose pin a human's is. It becomes the name of an annotation, which takes no other characters
+    and no more of them."""
+    return OPERATOR + re.sub(r"[^A-Za-z0-9._-]", "-", who)[:_PIN_MAX].strip("._-")
+
+
 def _step(order: Override, here: At) -> Generator[Intent, Reply, At | Overridden]:
     if order.freeze is not None and not here.frozen:
         return (yield from _freeze(order.freeze, here))
     if here.plan is None:
         return (yield from _append(order, here))
     if not here.proved:
-        holder = OPERATOR + order.who
+        holder = pin_of(order.who)
         yield from tree.build(here.plan, order.endpoint, holder, mends=True, proves=order.proves)
         return replace(here, proved=True)
     return (yield from _turn(order, here, here.plan))

@@ -24,11 +24,13 @@ class Server:
 @dataclass(frozen=True, slots=True)
 class Response:
     """`rcode` as DNS spells it, "" when no answer came. `tree` is the first CNAME's first label,
-    which names the tree that answered."""
+    which names the tree that answered. `kept_seconds`: how long a cache may still keep an answer
+    that says no."""
 
     rcode: str
     addresses: tuple[str, ...] = ()
     tree: str = ""
+    kept_seconds: int = 0
 
     @property
     def generation(self) -> int | None:
@@ -51,7 +53,8 @@ async def ask(server: Server, name: str, family: Family, timeout: float = 1.0) -
             tree = tree or str(rrset[0].target).partition(".")[0]
         elif rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
             addresses.extend(r.address for r in rrset)
-    return Response(dns.rcode.to_text(message.rcode()), tuple(sorted(addresses)), tree)
+    kept = max((r.ttl for r in message.authority if r.rdtype == dns.rdatatype.SOA), default=0)
+    return Response(dns.rcode.to_text(message.rcode()), tuple(sorted(addresses)), tree, kept)
 
 
 async def answers_exactly(
