@@ -37,11 +37,19 @@ def parse_freeze(text: str) -> Freeze | None:
         return None
     who, _, rest = text.partition(" ")
     stamp, _, why = rest.partition(" ")
+    until = seconds_of(stamp)
+    return Freeze(who, FOREVER, rest) if until is None else Freeze(who, until, why)
+
+
+def seconds_of(stamp: str) -> float | None:
+    """A stamp in seconds of the epoch; in UTC where it names no zone, for those who read it may be
+    in several. None if it cannot be read."""
     try:
-        until = min(datetime.fromisoformat(stamp).timestamp(), FOREVER)
+        found = datetime.fromisoformat(stamp)
+        known = found if found.tzinfo else found.replace(tzinfo=UTC)
+        return min(known.timestamp(), FOREVER)
     except (ValueError, OverflowError):
-        return Freeze(who, FOREVER, rest)
-    return Freeze(who, until, why)
+        return None
 
 
 def is_frozen(text: str, now: float) -> bool:

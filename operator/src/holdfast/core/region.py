@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from holdfast.core.actor import Rules
-from holdfast.core.freeze import FOREVER, Freeze
+from holdfast.core.freeze import FOREVER, Freeze, seconds_of
 from holdfast.core.guards import DnsGuards, dns_guards
 from holdfast.core.holds import Hold, hold_of
 from holdfast.core.objects import Family
@@ -72,8 +71,8 @@ def region_of(namespace: str, name: str, spec: Mapping[str, Any]) -> Region:
 def _freeze(raw: Mapping[str, Any] | None) -> Freeze | None:
     if not raw:
         return None
-    until = raw.get("until")
-    seconds = datetime.fromisoformat(until).timestamp() if until else FOREVER
+    until = seconds_of(str(raw.get("until") or ""))
+    seconds = FOREVER if until is None else until
     return Freeze(str(raw["who"]), seconds, str(raw.get("why", "")))
 
 
