@@ -126,7 +126,7 @@ def test_an_arms_pods_are_restricted() -> None:
     pods = [
         manifests.dns_deployment("authoritative", INSTALL, watches=True),
         manifests.store_deployment("us-east-1a", 100, INSTALL),
-        manifests.probe_deployment("n", ("IPv4",), {"authoritative": "1"}, INSTALL),
+        manifests.probe_deployment(("n",), ("IPv4",), {"authoritative": "1"}, INSTALL),
     ]
     for raw in pods:
         spec = raw["spec"]["template"]["spec"]

@@ -30,7 +30,7 @@ from holdfast.core.replies import (
 )
 from holdfast.live.api import Answer, Api
 from holdfast.live.perform import refusal
-from holdfast.live.planner_role import front_end
+from holdfast.live.planner_role import front_ends
 from holdfast.live.wire import parse, patch_operations, path_of, pin_operations, render
 
 STORED = {"uid": "u-1", "resourceVersion": "7"}
@@ -190,11 +190,11 @@ def pod(ready: bool = True, capacity: str | None = "50", ip: str = "10.0.0.1") -
 
 
 def test_a_front_end_is_a_ready_pod_with_a_usable_capacity() -> None:
-    assert front_end(pod()) == FrontEnd("10.0.0.1", 50)
-    assert front_end(pod(ready=False)) is None
-    assert front_end(pod(ip="")) is None
+    assert front_ends(pod(), ["IPv4"]) == (FrontEnd("10.0.0.1", 50),)
+    assert front_ends(pod(ready=False), ["IPv4"]) == ()
+    assert front_ends(pod(ip=""), ["IPv4"]) == ()
     leaving = pod()
     leaving["metadata"]["deletionTimestamp"] = "now"
-    assert front_end(leaving) is None
+    assert front_ends(leaving, ["IPv4"]) == ()
     for nonsense in (None, "", "0", "-3", "1e9", "99999999", "ten"):
-        assert front_end(pod(capacity=nonsense)) == FrontEnd("10.0.0.1", 100)
+        assert front_ends(pod(capacity=nonsense), ["IPv4"]) == (FrontEnd("10.0.0.1", 100),)

@@ -21,7 +21,7 @@ def add_commands(commands: Any) -> None:
     store.set_defaults(do=_store)
 
     probe = commands.add_parser("probe", help="run the customers' probe (in a Pod)")
-    probe.add_argument("name", help="the name to ask for")
+    probe.add_argument("name", nargs="+", help="the names to ask for")
     probe.add_argument("--family", action="append", choices=("IPv4", "IPv6"))
     probe.add_argument(
         "--server", action="append", required=True, metavar="LABEL=ADDRESS", help="port 53"

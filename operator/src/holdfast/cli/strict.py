@@ -19,6 +19,8 @@ from holdfast.cli.files import ForPeople
 from holdfast.core.document import Json
 
 SHOWN = 10
+AT_AN_ENDPOINT = ("tree", "turn", "read", "flip")
+"""Steps that are of one endpoint."""
 _TYPES: dict[str, Any] = {
     "object": dict,
     "array": list,
@@ -122,6 +124,7 @@ def _rules(document: Json) -> Iterator[str]:
             yield f"{where}: two arms of one name"
     for where, entry in entries:
         yield from (f"{where}: {why}" for why in _entry(entry, region["zones"]))
+        yield from (f"{where}: {why}" for why in _endpoint(entry, region["endpoints"]))
     if spec["mode"] == "Jitter" and (
         "timeline" in spec or any("timeline" in a for a in spec["arms"])
     ):
@@ -161,6 +164,17 @@ def _entry(entry: Json, zones: list[str]) -> Iterator[str]:
         for address in told.get("addresses") or ():
             if not _is_ip(address):
                 yield f"{address!r} must be an IPv4 or IPv6 address (no leading zeros)"
+
+
+def _endpoint(entry: Json, endpoints: list[str]) -> Iterator[str]:
+    """The CEL rules of the endpoint at which a hold catches."""
+    hold = entry.get("hold") or entry.get("lostReply") or {}
+    if "endpoint" not in hold:
+        return
+    if hold["endpoint"] not in endpoints:
+        yield f"{hold['endpoint']!r} is no endpoint of the region"
+    if hold["at"] not in AT_AN_ENDPOINT:
+        yield f"an endpoint belongs to {', '.join(AT_AN_ENDPOINT)}, not to {hold['at']}"
 
 
 def _is_ip(text: str) -> bool:

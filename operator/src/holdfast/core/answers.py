@@ -5,9 +5,16 @@ NOERROR without addresses is a class of its own, and the generation that answere
 CNAME, for plans of equal content give equal addresses.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from holdfast.core.objects import Family
+
+
+PROBED_MAX = 5
+"""Endpoints of a Region that a probe asks for: its first ones."""
 
 
 class Answer(StrEnum):
@@ -36,17 +43,18 @@ def classify(rcode: str, addresses: int, generation: int | None, newest: int) ->
 
 @dataclass(slots=True)
 class Tally:
-    """Answers of one server from its first good one on, or with `whole` from the first NOERROR, for
-    a name that may be broken from the start. Times in seconds of the prober's clock.
+    """Answers of one server for one name, those of each family from its first good one on, for a
+    name without IPv6 answers AAAA with NOERROR and nothing for ever. With `whole` from the first
+    NOERROR, for a name that may be broken from the start. Times in seconds of the prober's clock.
 
-    `empty_seconds` is the sum of [first empty, next answer with addresses), to the resolution of
-    the probing interval; an episode that has not ended counts up to the last answer.
+    `empty_seconds` is the sum of [first empty, answers with addresses in every family again), to
+    the resolution of the probing interval; an episode that has not ended counts up to the last
+    answer.
     """
 
     whole: bool = False
     counts: dict[Answer, int] = field(default_factory=lambda: dict.fromkeys(Answer, 0))
     queries: int = 0
-    newest: int = 0
     began: float | None = None
     last: float | None = None
     first_empty: float | None = None
@@ -56,26 +64,51 @@ class Tally:
     _closed: float = 0.0
     _open: float | None = None
     generations: list[tuple[float, int]] = field(default_factory=list)
+    families: set[Family] = field(default_factory=set)
+    """Those that count."""
+    _newest: dict[Family, int] = field(default_factory=dict)
+    _latest: dict[Family, int] = field(default_factory=dict)
+    _dark: set[Family] = field(default_factory=set)
 
-    def add(self, t: float, answer: Answer, generation: int | None) -> None:
+    def add(
+        self, t: float, answer: Answer, generation: int | None, family: Family = "IPv4"
+    ) -> None:
         good = answer in (Answer.OK, Answer.STALE)
-        if self.began is None:
+        if family not in self.families:
             if not good and not (self.whole and answer is Answer.EMPTY):
                 return  # nothing was ever served: not an outage, a birth
-            self.began = t
+            self.families.add(family)
+        self.began = t if self.began is None else self.began
         self.queries += 1
         self.counts[answer] += 1
         self.last = t
         if good and generation is not None:
-            if not self.generations or self.generations[-1][1] != generation:
-                self.generations.append((t, generation))
-            self.newest = max(self.newest, generation)
+            self._served(t, generation, family)
         if answer is Answer.EMPTY:
             self.first_empty = t if self.first_empty is None else self.first_empty
             self.last_empty = t
             self.recovered = None
             self._open = t if self._open is None else self._open
-        elif good and self._open is not None:
+            self._dark.add(family)
+        elif good:
+            self._lit(t, family)
+
+    def newest(self, family: Family = "IPv4") -> int:
+        """The highest generation answered so far. Families are asked apart, so that the one that
+        was asked a moment earlier is not stale for it."""
+        return self._newest.get(family, 0)
+
+    def _served(self, t: float, generation: int, family: Family) -> None:
+        moved = self._latest.get(family) != generation
+        if moved and (not self.generations or self.generations[-1][1] != generation):
+            self.generations.append((t, generation))
+        self._latest[family] = generation
+        self._newest[family] = max(self.newest(family), generation)
+
+    def _lit(self, t: float, family: Family) -> None:
+        """A good answer; the emptiness is over when no family is without one any more."""
+        self._dark.discard(family)
+        if self._open is not None and not self._dark:
             self._closed += t - self._open
             self._open = None
             self.recovered = t
@@ -101,3 +134,22 @@ class Tally:
             "recoveredAt": at(self.recovered),
         }
         return {k: v for k, v in document.items() if v is not None}
+
+
+def told(tallies: Mapping[str, Tally], zero: float = 0.0) -> dict[str, Any]:
+    """What the servers answered for one name, as a probe tells it."""
+    return {
+        "servers": {label: tally.report(zero) for label, tally in tallies.items()},
+        "servedGenerations": {
+            label: [[round(t - zero, 2), g] for t, g in tally.generations]
+            for label, tally in tallies.items()
+        },
+    }
+
+
+def told_families(asked: Iterable[Family], tallies: Iterable[Mapping[str, Tally]]) -> list[Family]:
+    """The families that every server has answered with addresses for every name; all that were
+    asked for while there are none."""
+    every = [tally.families for servers in tallies for tally in servers.values()]
+    common = [f for f in asked if all(f in families for families in every)]
+    return common or list(asked)

@@ -79,7 +79,11 @@ class Book:
         hold may wait for.
         """
         self.view = replace(
-            self.view, step=at.step, generation=at.generation, victims=at.victims[:VICTIMS_TOLD]
+            self.view,
+            step=at.step,
+            generation=at.generation,
+            victims=at.victims[:VICTIMS_TOLD],
+            endpoint=at.endpoint,
         )
         if not holds:
             return None

@@ -25,7 +25,8 @@ def contention(timeline: Iterable[Mapping[str, Any]], struck: bool) -> Json:
             newest = max(newest, int(line["object"].rpartition("/")[2]))
         elif line["event"] in FLIPS:
             newest = max(newest, line["toGeneration"])
-            behind.setdefault(line.get("zone", "nobody"), Counter())[newest - line["toGeneration"]] += 1
+            zone = line.get("zone", "nobody")
+            behind.setdefault(zone, Counter())[newest - line["toGeneration"]] += 1
             stale += line["event"] == "staleFlip"
     return {
         "plans": plans,

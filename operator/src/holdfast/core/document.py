@@ -1,8 +1,9 @@
 """The result document: one shape for all engines (docs/result.schema.json), from one place.
 
 `probe` is what the customers' probe tells of itself: `name`, `families`, `intervalSeconds`,
-`servers` (a Tally's report each), `servedGenerations`, `connects`, and `endedAt`, the moment of the
-telling; {} if it did not answer. All times are seconds since the arm's first plan.
+`servers` (a Tally's report each) and `servedGenerations` of the first endpoint, both of each in
+`endpoints` if it asks for several, `connects`, `answered` (by tree, the sets of addresses that it
+was answered with), and `endedAt`, the moment of the telling; {} if it did not answer. All times are seconds since the arm's first plan.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from holdfast.core.contention import contention
 from holdfast.core.guards import effective
 from holdfast.core.invariants import Invariant
+from holdfast.core.objects import family_of
 from holdfast.core.record import Record
 from holdfast.core.timeline import stale_attempts
 from holdfast.core.verdict import (
@@ -36,7 +38,7 @@ ALLOWANCE_SECONDS = 3.0
 def coverage(probe: Json, born: float) -> float:
     """Answers with or without addresses of the server that gave the fewest, over those due from
     the birth of the alias (with an allowance) to the end. 0 when there is nothing to count."""
-    servers = (probe.get("servers") or {}).values()
+    servers = _servers(probe)
     if not servers or not all("beganAt" in s for s in servers):
         return 0.0
     per_second = len(probe["families"]) / probe["intervalSeconds"]
@@ -50,7 +52,7 @@ def coverage(probe: Json, born: float) -> float:
 
 def evidence_of(record: Record, probe: Json) -> Evidence:
     """What the arm left behind, for its verdict."""
-    servers, ledger = probe.get("servers") or {}, record.ledger
+    servers, ledger = _servers(probe), record.ledger
     live = ledger.live_generations
     return Evidence(
         broken=frozenset(ledger.broken),
@@ -59,7 +61,9 @@ def evidence_of(record: Record, probe: Json) -> Evidence:
         uncaught_holds=record.hold_watch.uncaught(record.holds),
         overdue_holds=tuple(sorted(record.hold_watch.overdue)),
         attempts=stale_attempts(record.holds, record.actors) + ledger.stale_writes_applied,
-        healthy_at_first=bool(servers) and all("beganAt" in s for s in servers.values()),
+        healthy_at_first=bool(servers)
+        and all("beganAt" in s for s in servers)
+        and record.families.issubset(probe["families"]),
         cut_off=record.cut_off,
         watch_gaps=record.gaps,
         guards_as_asked=record.guards_as_asked,
@@ -81,6 +85,8 @@ def arm_document(record: Record, probe: Json, end: float) -> Json:
     ledger, arm = record.ledger, record.arm
     if not record.converged(end):
         ledger.broken.setdefault(Invariant.CONVERGES, end)
+    if mixed_trees(record.said, probe.get("answered") or {}):
+        ledger.broken.setdefault(Invariant.WHOLE_PLAN, end)
     _note_answers(record, probe)
     evidence = evidence_of(record, probe)
     verdict, why = judge(Expected(arm.expect, arm.recovered_by, arm.keeps, arm.breaks), evidence)
@@ -125,6 +131,11 @@ def _dns(record: Record, probe: Json) -> Json:
         "connects": probe.get("connects", {}),
         "watchGaps": record.gaps,
     }
+    if "endpoints" in probe:
+        dns["endpoints"] = {
+            e: {**seen["servers"], "servedGenerations": seen["servedGenerations"]}
+            for e, seen in probe["endpoints"].items()
+        }
     if record.jitter:
         dns["contention"] = contention(ledger.timeline, Invariant.NON_EMPTY in ledger.broken)
     if ledger.emptied or _empty_answers(probe):
@@ -133,8 +144,30 @@ def _dns(record: Record, probe: Json) -> Json:
     return dns
 
 
+def _servers(probe: Json) -> list[Json]:
+    """What every server answered, for every endpoint that was asked for."""
+    told = (probe.get("endpoints") or {"": probe}).values()
+    return [s for each in told for s in (each.get("servers") or {}).values()]
+
+
 def _empty_answers(probe: Json) -> int:
-    return sum(int(s["empty"]) for s in (probe.get("servers") or {}).values())
+    return sum(int(s["empty"]) for s in _servers(probe))
+
+
+def mixed_trees(
+    said: Mapping[str, tuple[str, ...]], answered: Mapping[str, list[list[str]]]
+) -> tuple[str, ...]:
+    """The trees that answered customers with other addresses than their plan's, all of one family.
+    An empty answer is NonEmpty's."""
+    return tuple(
+        tree
+        for tree, sets in sorted(answered.items())
+        if tree in said and any(sorted(s) != _of_family(said[tree], s) for s in sets)
+    )
+
+
+def _of_family(addresses: tuple[str, ...], like: list[str]) -> list[str]:
+    return sorted(a for a in addresses if family_of(a) == family_of(like[0]))
 
 
 def _note_answers(record: Record, probe: Json) -> None:

@@ -35,7 +35,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`loses`: the actor is not stopped; the reply to its next write is lost instead."""
+    """`endpoint`: only where the actor is at this one, so that it can be stopped between two of
+    them; "" for any. `loses`: the actor is not stopped; the reply to its next write is lost
+    instead."""
 
     name: str
     zone: str
@@ -45,13 +47,15 @@ class Hold:
     deadline_seconds: float
     released: bool = False
     loses: bool = False
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ActorView:
     """What one enactor reports of itself: `Region.status.actors[zone]`.
 
-    `generation` is the plan it holds, `victims` what it is about to delete (at `delete` only),
+    `generation` is the plan it holds, `endpoint` that of its step where the step is one endpoint's,
+    `victims` what it is about to delete (at `delete` only),
     `hold` the hold it stands at now, `caught` every hold that ever caught it. The counts are of
     plans dropped on its own re-read, of writes that a newer one made conflict, of writes that a
     policy refused, and of applies that failed because the live tree was gone.
@@ -71,6 +75,7 @@ class ActorView:
     stale_refused: int = 0
     policy_refused: int = 0
     rollback_missing: int = 0
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,8 @@ def catcher(
     for hold in holds:
         if (hold.zone, hold.at) != (arrival.zone, arrival.step):
             continue
+        if hold.endpoint not in ("", arrival.endpoint):
+            continue
         if hold.released or hold.name in arrival.caught:
             continue
         if is_met(hold.when, arrival, seen, newest_plan, held_seconds=0.0):
@@ -165,6 +172,7 @@ def hold_of(raw: Mapping[str, Any]) -> Hold:
         deadline_seconds=float(raw.get("deadlineSeconds", 60)),
         released=bool(raw.get("released", False)),
         loses=bool(raw.get("losesReply", False)),
+        endpoint=str(raw.get("endpoint", "")),
     )
 
 
@@ -184,6 +192,7 @@ def actor_of(zone: str, raw: Mapping[str, Any]) -> ActorView:
         stale_refused=int(raw.get("staleRefused", 0)),
         policy_refused=int(raw.get("policyRefused", 0)),
         rollback_missing=int(raw.get("rollbackMissing", 0)),
+        endpoint=str(raw.get("endpoint", "")),
     )
 
 
@@ -203,4 +212,5 @@ def actor_status(view: ActorView) -> dict[str, Any]:
         "staleRefused": view.stale_refused,
         "policyRefused": view.policy_refused,
         "rollbackMissing": view.rollback_missing,
+        "endpoint": view.endpoint,
     }

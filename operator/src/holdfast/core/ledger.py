@@ -25,6 +25,9 @@ from holdfast.core.objects import Alias, Slice, Tree
 RecoveredBy: TypeAlias = Literal["nobody", "nextPlan", "selfRepair", "operator"]
 
 BARE_AFTER_SECONDS = 1.0
+PARTIAL_AFTER_SECONDS = 1.0
+"""Endpoints on different generations for so long make a plan partially applied. An ordinary round
+takes its way through them in milliseconds."""
 OPERATOR = "operator/"
 REPAIR = " repair"
 
@@ -69,6 +72,8 @@ class Ledger:
     _uids: dict[str, str] = field(default_factory=dict)
     _slices: dict[str, tuple[str, int]] = field(default_factory=dict)
     _bare_since: dict[str, float] = field(default_factory=dict)
+    _apart_since: float | None = None
+    _is_partial: bool = False
 
     def see(self, t: float, seen: Seen, whole: bool = True) -> None:
         """Book one event. The invariants are asked unless the world is not `whole` yet: the objects
@@ -182,6 +187,23 @@ class Ledger:
         self._empty_now = empty
         if dangling_rollbacks(world):
             self.broken.setdefault(Invariant.ROLLBACK_NAMES_A_TREE, t)
+        self._judge_apart(t)
+
+    def _judge_apart(self, t: float) -> None:
+        """Whether a plan has been live at some endpoints and not at others for long."""
+        newest = max((a.generation for a in self.aliases.values()), default=0)
+        if all(a.generation == newest for a in self.aliases.values()):
+            if self._is_partial:
+                self.note(t, "whole", f"plan/{newest}")
+            self._apart_since, self._is_partial = None, False
+            return
+        if self._apart_since is None:
+            self._apart_since = t
+        if not self._is_partial and t - self._apart_since >= PARTIAL_AFTER_SECONDS:
+            self._is_partial = True
+            live = sorted((e, a.generation) for e, a in self.aliases.items())
+            told = ", ".join(f"{e} {generation}" for e, generation in live)
+            self.note(self._apart_since, "partial", f"plan/{newest}", message=told)
 
     def _healer(self, endpoint: str) -> RecoveredBy:
         """Whose write made the alias name a tree. Where the alias is as it was, it is its tree that

@@ -22,6 +22,7 @@ LOCK_ANNOTATION = "holdfast.dev/lock"
 WRITER_ANNOTATION = "holdfast.dev/enacted-by"
 FROZEN_ANNOTATION = "holdfast.dev/frozen"
 CAPACITY_ANNOTATION = "holdfast.dev/capacity"
+ADDRESSES_ANNOTATION = "holdfast.dev/addresses"
 PIN_PREFIX = "pin.holdfast.dev/"
 LEADER_LEASE = "holdfast-enactor"
 

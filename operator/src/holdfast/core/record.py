@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.core.acts import Act, ActWatch, Order
+from holdfast.core.answers import PROBED_MAX
 from holdfast.core.guards import effective
 from holdfast.core.holds import ActorView, Hold, Names, actor_of, hold_of
 from holdfast.core.ledger import Ledger, Seen
+from holdfast.core.names import tree_name
+from holdfast.core.objects import Family, Plan, family_of
 from holdfast.core.scenario import Arm
 from holdfast.core.timeline import HoldWatch
 
@@ -34,6 +37,8 @@ class Record:
         """Endpoints that a plan leaves without addresses, and whose last answer is to be kept."""
         self.actors: dict[str, ActorView] = {}
         self.plans: dict[int, float] = {}
+        self.said: dict[str, tuple[str, ...]] = {}
+        """What plans say that each tree of an endpoint that is probed answers with."""
         self.gaps = 0
         self.cut_off = False
         self.guards_in_force: dict[str, Any] = {}
@@ -55,9 +60,15 @@ class Record:
     def acts(self) -> tuple[Act, ...]:
         return self.arm.acts
 
-    def planned(self, t: float, generation: int, bare: tuple[str, ...] = ()) -> None:
-        """A plan was appended; `bare` are the endpoints that it leaves without addresses."""
+    def planned(
+        self, t: float, generation: int, bare: tuple[str, ...] = (), plan: Plan | None = None
+    ) -> None:
+        """A plan was appended; `bare` are the endpoints that it leaves without addresses. `plan`:
+        what it says, so that answers can be held against it."""
         self.plans[generation] = t
+        for wanted in plan.endpoints if plan else ():
+            if wanted.endpoint in self.endpoints[:PROBED_MAX]:
+                self.said[tree_name(wanted.endpoint, generation)] = wanted.addresses()
         if bare and self.arm.guards.keeps_last_good:
             self.withheld[generation] = bare
         self.published_bare = self.published_bare or bool(bare)
@@ -129,6 +140,11 @@ class Record:
             (a := aliases.get(e)) is not None and a.generation >= self._wanted(e, due)
             for e in self.endpoints
         )
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """Those that plans have addresses of."""
+        return frozenset(family_of(a) for said in self.said.values() for a in said)
 
     def _wanted(self, endpoint: str, due: list[int]) -> int:
         """The newest of these plans that has an answer for the endpoint."""

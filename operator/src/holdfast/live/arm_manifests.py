@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.core.names import (
+    ADDRESSES_ANNOTATION,
     API_GROUP,
     API_VERSION,
     CAPACITY_ANNOTATION,
@@ -246,7 +247,10 @@ def dns_deployment(name: str, install: Installation, *, watches: bool) -> Json:
     return _deployment(name, name, container, pod, token=watches)
 
 
-def store_deployment(zone: str, capacity: int, install: Installation) -> Json:
+def store_deployment(
+    zone: str, capacity: int, install: Installation, announced: tuple[str, ...] = ()
+) -> Json:
+    """`announced`: addresses of families in which the cluster gives its Pods none."""
     container: Json = {
         "name": "store",
         "image": install.image,
@@ -257,11 +261,13 @@ def store_deployment(zone: str, capacity: int, install: Installation) -> Json:
     }
     pod: Json = {"nodeSelector": {"topology.kubernetes.io/zone": zone}}
     notes = {CAPACITY_ANNOTATION: str(capacity)}
+    if announced:
+        notes[ADDRESSES_ANNOTATION] = ",".join(announced)
     return _deployment(f"store-{zone}", "store", container, pod, notes=notes)
 
 
 def probe_deployment(
-    name: str,
+    names: tuple[str, ...],
     families: tuple[str, ...],
     servers: dict[str, str],
     install: Installation,
@@ -269,7 +275,7 @@ def probe_deployment(
     whole: bool = False,
 ) -> Json:
     """`whole`: an empty answer counts although there never was another."""
-    args = ["probe", name, *(f"--family={f}" for f in families)]
+    args = ["probe", *names, *(f"--family={f}" for f in families)]
     args += [f"--server={label}={address}" for label, address in servers.items()]
     args += ["--whole"] if whole else []
     container: Json = {

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from holdfast.core.answers import PROBED_MAX
 from holdfast.core.names import customer_name
 from holdfast.core.objects import Stored, Tree
 from holdfast.core.scenario import Arm, Scenario
@@ -36,7 +37,6 @@ class Stage:
         spec = scenario.region
         self.zones: tuple[str, ...] = tuple(spec["zones"])
         self.families: tuple[str, ...] = tuple(spec["families"])
-        self.endpoint: str = spec["endpoints"][0]
         self._is_ours = False
 
     async def build(self, say: Callable[[str], None]) -> None:
@@ -69,12 +69,13 @@ class Stage:
         ]
         capacity = int(self._scenario.region["store"]["capacity"])
         deployments += [
-            manifests.store_deployment(zone, capacity, self._install) for zone in self.zones
+            manifests.store_deployment(zone, capacity, self._install, self._announced(number))
+            for number, zone in enumerate(self.zones, start=1)
         ]
-        name = customer_name(self.endpoint, region)
+        probed = self._scenario.region["endpoints"][:PROBED_MAX]
         deployments.append(
             manifests.probe_deployment(
-                name,
+                tuple(customer_name(e, region) for e in probed),
                 self.families,
                 addresses,
                 self._install,
@@ -85,6 +86,10 @@ class Stage:
             await self._api.ensure(f"/apis/apps/v1/namespaces/{space}/deployments", deployment)
         await self._publish()
         await self._until_available(len(deployments), say)
+
+    def _announced(self, zone: int) -> tuple[str, ...]:
+        """What a zone's front end says that it has besides, for a cluster without IPv6."""
+        return (f"fd00::{zone}:1",) if "IPv6" in self.families else ()
 
     async def make(self, start: Start) -> None:
         """What the loops are to find when they begin: broken already."""

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 
+from holdfast.core.announced import addresses, is_usable
 from holdfast.core.guards import effective
 from holdfast.core.intents import List
-from holdfast.core.names import CAPACITY_ANNOTATION
-from holdfast.core.objects import EndpointPlan, FrontEnd, Plan
+from holdfast.core.names import ADDRESSES_ANNOTATION, CAPACITY_ANNOTATION
+from holdfast.core.objects import EndpointPlan, Family, FrontEnd, Plan
 from holdfast.core.planner import Planned, append, look, trim, wanted
 from holdfast.core.region import Region
 from holdfast.core.replies import Listed
@@ -46,6 +48,8 @@ class Planner:
 
     def update(self, region: Region, raw: Json) -> None:
         self.region, self._generation = region, int(raw["metadata"]["generation"])
+        if (raw.get("status") or {}).get("newestPlan") != self._newest:
+            self._said = ()  # a report of ours came late, or a hand was there: it is said anew
         self._changed.set()
 
     def news(self) -> None:
@@ -65,7 +69,14 @@ class Planner:
                 self._pods.pop(change.obj["metadata"]["uid"], None)
             else:
                 self._pods[change.obj["metadata"]["uid"]] = change.obj
+                if change.event == "ADDED":
+                    self._complain(change.obj)
             self._changed.set()
+
+    def _complain(self, pod: Json) -> None:
+        if wrong := [a for a in announced(pod) if not is_usable(a)]:
+            where = (self.region.namespace, pod["metadata"].get("name"), ADDRESSES_ANNOTATION)
+            log.warning("%s: %s: %s: left out: %s", *where, ", ".join(wrong))
 
     async def _append_for_ever(self) -> None:
         while not self._ended:
@@ -89,7 +100,8 @@ class Planner:
         """Append a plan if one is wanted. False if the API server did not let us."""
         if self._newest < 0 and not await self._look():
             return False
-        fleet = tuple(f for f in map(front_end, self._pods.values()) if f is not None)
+        families = self.region.families
+        fleet = tuple(f for pod in self._pods.values() for f in front_ends(pod, families))
         content = wanted(self.region.endpoints, fleet)
         churn = self._until_churn() == 0.0
         if content and (content != self._content or churn):
@@ -154,14 +166,25 @@ class Planner:
         return answer.ok
 
 
-def front_end(pod: Json) -> FrontEnd | None:
-    """A ready store Pod as a front end; None if it is not ready or on its way out."""
-    status = pod.get("status") or {}
+def announced(pod: Json) -> tuple[str, ...]:
+    """What a Pod says that it has besides its own addresses."""
+    told: str = (pod["metadata"].get("annotations") or {}).get(ADDRESSES_ANNOTATION, "")
+    return tuple(a.strip() for a in told.split(",") if a.strip())
+
+
+def front_ends(pod: Json, families: Sequence[Family]) -> tuple[FrontEnd, ...]:
+    """A ready store Pod as front ends, one of each family; () if it is not ready or on its way
+    out."""
+    status, meta = pod.get("status") or {}, pod["metadata"]
     ready = any(
         c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ()
     )
-    if not ready or "deletionTimestamp" in pod["metadata"] or not status.get("podIP"):
-        return None
-    told = (pod["metadata"].get("annotations") or {}).get(CAPACITY_ANNOTATION, "")
+    if not ready or "deletionTimestamp" in meta or not status.get("podIP"):
+        return ()
+    notes = meta.get("annotations") or {}
+    own = [p["ip"] for p in status.get("podIPs") or ()] or [status["podIP"]]
+    found = addresses(own, announced(pod), families)
+    told = notes.get(CAPACITY_ANNOTATION, "")
     usable = told.isdecimal() and 0 < int(told) <= 1_000_000
-    return FrontEnd(status["podIP"], int(told) if usable else CAPACITY_DEFAULT)
+    capacity = int(told) if usable else CAPACITY_DEFAULT
+    return tuple(FrontEnd(address, capacity) for address in found)

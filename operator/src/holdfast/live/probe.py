@@ -1,18 +1,20 @@
 """The probe: a customer that resolves and connects ten times a second, and remembers what it got.
 
-It asks the authoritative server and the customers' caching resolver, and connects to an address of
-the resolver's last answer. Its tallies are read over HTTP, with times counted from a moment that
+It asks the authoritative server and the customers' caching resolver for every name that it is
+given, in every family, and connects to an address of the resolver's last answer; to IPv4 alone, for
+on a cluster of one family an IPv6 address is answered and leads nowhere. Its tallies are read over HTTP, with times counted from a moment that
 the reader names on the probe's own clock.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 from aiohttp import web
 
-from holdfast.core.answers import Answer, Tally, classify
+from holdfast.core.answers import Answer, Tally, classify, told, told_families
 from holdfast.core.objects import Family
 from holdfast.live import metrics
 from holdfast.live.resolver import Response, Server, ask
@@ -25,20 +27,21 @@ CONNECT_TIMEOUT_SECONDS = 1.0
 
 
 class Probe:
-    """Asks for one name. `servers` by the name under which they are tallied, the authoritative one
-    among them; `region` is the namespace, as metrics name it."""
+    """`names` are what customers ask for: an endpoint's, then a dot. `servers` by the name under
+    which they are tallied, the authoritative one among them; `region` is the namespace, as metrics
+    name it."""
 
     def __init__(
         self,
-        name: str,
+        names: Sequence[str],
         families: Sequence[Family],
         servers: dict[str, Server],
         region: str,
         whole: bool = False,
     ) -> None:
-        self._name, self._families, self._servers = name, families, servers
+        self._names, self._families, self._servers = names, families, servers
         self._region = region
-        self.tallies = {server: Tally(whole) for server in servers}
+        self.tallies = {name: {label: Tally(whole) for label in servers} for name in names}
         self.connects = {"ok": 0, "failed": 0}
         self.answered: dict[str, set[tuple[str, ...]]] = {}
 
@@ -48,29 +51,29 @@ class Probe:
         due = loop.time()
         async with asyncio.TaskGroup() as group:
             while True:
-                for label, server in self._servers.items():
-                    for family in self._families:
-                        group.create_task(self._ask(label, server, family))
+                for name, label, family in product(self._names, self._servers, self._families):
+                    group.create_task(self._ask(name, label, family))
                 due += INTERVAL_SECONDS
                 await asyncio.sleep(max(0.0, due - loop.time()))
 
-    async def _ask(self, label: str, server: Server, family: Family) -> None:
-        if label != AUTHORITATIVE and self.tallies[AUTHORITATIVE].began is None:
+    async def _ask(self, name: str, label: str, family: Family) -> None:
+        tallies = self.tallies[name]
+        tally = tallies[label]
+        if label != AUTHORITATIVE and family not in tallies[AUTHORITATIVE].families:
             return  # a resolver asked too early would cache "no such name" for a minute
-        response = await ask(server, self._name, family, QUERY_TIMEOUT_SECONDS)
-        tally = self.tallies[label]
+        response = await ask(self._servers[label], name, family, QUERY_TIMEOUT_SECONDS)
         if not response.rcode:
             answer = Answer.MISSING
         else:
             n = len(response.addresses)
-            answer = classify(response.rcode, n, response.generation, tally.newest)
-        tally.add(time.time(), answer, response.generation)
+            answer = classify(response.rcode, n, response.generation, tally.newest(family))
+        tally.add(time.time(), answer, response.generation, family)
         metrics.ANSWERS.labels(label, str(answer)).inc()
         if response.generation is not None and response.addresses:
             self.answered.setdefault(response.tree, set()).add(response.addresses)
             endpoint = response.tree.rpartition("-p")[0]
             metrics.GENERATION.labels(self._region, endpoint, "served").set(response.generation)
-        if label != AUTHORITATIVE and tally.began is not None:
+        if label != AUTHORITATIVE and family == "IPv4" and tally.began is not None:
             await self._connect(response)
 
     async def _connect(self, response: Response) -> None:
@@ -89,19 +92,22 @@ class Probe:
 
     def document(self, zero: float) -> dict[str, Any]:
         """Everything seen so far, times in seconds after `zero`."""
-        return {
+        first, *further = self._names
+        found: dict[str, Any] = {
             "now": time.time(),
-            "name": self._name,
-            "families": list(self._families),
+            "name": first,
+            "families": told_families(self._families, self.tallies.values()),
             "intervalSeconds": INTERVAL_SECONDS,
-            "servers": {label: tally.report(zero) for label, tally in self.tallies.items()},
-            "servedGenerations": {
-                label: [[round(t - zero, 2), g] for t, g in tally.generations]
-                for label, tally in self.tallies.items()
-            },
             "connects": dict(self.connects),
             "answered": {tree: sorted(map(list, sets)) for tree, sets in self.answered.items()},
+            **told(self.tallies[first], zero),
         }
+        if further:
+            found["endpoints"] = {
+                name.partition(".")[0]: told(tallies, zero)
+                for name, tallies in self.tallies.items()
+            }
+        return found
 
 
 def application(probe: Probe) -> web.Application:

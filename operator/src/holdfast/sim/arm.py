@@ -58,9 +58,7 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
         board=Board(kernel, lag, region.holds),
     )
     record = Record(arm, region.endpoints, scenario.jitter)
-    overseer = Overseer(
-        site, record, arm.settle_seconds, scenario.deadline_seconds, kernel.stop
-    )
+    overseer = Overseer(site, record, arm.settle_seconds, scenario.deadline_seconds, kernel.stop)
     authoritative = Authoritative(site.server)
     probe = Probe(site, authoritative, Resolver(authoritative), arm.start)
     capacity = (scenario.region.get("store") or {}).get("capacity", STORE_CAPACITY)

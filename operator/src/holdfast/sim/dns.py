@@ -4,7 +4,7 @@ own, and the customers' caching resolver."""
 from dataclasses import dataclass
 
 from holdfast.core.names import tree_generation
-from holdfast.core.objects import Alias, Slice, Tree
+from holdfast.core.objects import Alias, Family, Slice, Tree, family_of
 from holdfast.fake import Change, FakeApi
 from holdfast.sim.server import Server
 
@@ -40,12 +40,12 @@ class Authoritative:
         else:
             self._seen.objects[change.key] = change.obj
 
-    def ask(self, endpoint: str) -> Response:
+    def ask(self, endpoint: str, family: Family) -> Response:
         """The customers' name. An alias that names nothing: NOERROR, and no addresses."""
         alias = self._seen.alias(endpoint)
         if alias is None:
             return Response("NXDOMAIN")
-        addresses = self.served(alias.target)
+        addresses = tuple(a for a in self.served(alias.target) if family_of(a) == family)
         return Response("NOERROR", addresses, alias.target if addresses else "")
 
     def served(self, tree: str) -> tuple[str, ...]:
@@ -58,13 +58,13 @@ class Resolver:
 
     def __init__(self, authoritative: Authoritative) -> None:
         self._authoritative = authoritative
-        self._kept: dict[str, tuple[float, Response]] = {}
+        self._kept: dict[tuple[str, Family], tuple[float, Response]] = {}
 
-    def ask(self, endpoint: str, now: float) -> Response:
-        until, kept = self._kept.get(endpoint, (0.0, Response("")))
+    def ask(self, endpoint: str, now: float, family: Family) -> Response:
+        until, kept = self._kept.get((endpoint, family), (0.0, Response("")))
         if now < until:
             return kept
-        found = self._authoritative.ask(endpoint)
+        found = self._authoritative.ask(endpoint, family)
         seconds = POSITIVE_SECONDS if found.addresses else NEGATIVE_SECONDS
-        self._kept[endpoint] = (now + seconds, found)
+        self._kept[endpoint, family] = (now + seconds, found)
         return found

@@ -1,33 +1,37 @@
 """The customers: they ask both servers ten times a second, and remember what they got."""
 
+from itertools import product
 from typing import Any
 
-from holdfast.core.answers import Tally, classify
+from holdfast.core.answers import PROBED_MAX, Tally, classify, told, told_families
 from holdfast.core.names import customer_name
+from holdfast.core.objects import Family
 from holdfast.core.starts import Start
 from holdfast.sim.dns import Authoritative, Resolver, Response
 from holdfast.sim.site import Site
 
 INTERVAL_SECONDS = 0.1
-FAMILIES = ("IPv4",)
+SERVERS = ("authoritative", "resolver")
 
 
 class Probe:
-    """Of one endpoint. Answers are noted when they come, one `query` after they were given."""
+    """Of a Region's first endpoints. Answers are noted when they come, one `query` after they were
+    given."""
 
     def __init__(
         self,
         site: Site,
-        endpoint: str,
         authoritative: Authoritative,
         resolver: Resolver,
         start: Start | None = None,
     ) -> None:
-        self._site, self._endpoint = site, endpoint
+        self._site = site
         self._authoritative, self._resolver = authoritative, resolver
+        self._endpoints = site.region.endpoints[:PROBED_MAX]
         whole = start is not None
-        self.tallies = {"authoritative": Tally(whole), "resolver": Tally(whole)}
+        self.tallies = {e: {s: Tally(whole) for s in SERVERS} for e in self._endpoints}
         self._connects = {"ok": 0, "failed": 0}
+        self._answered: dict[str, set[tuple[str, ...]]] = {}
 
     def start(self) -> None:
         """At some moment of an interval: customers know nothing of plans."""
@@ -38,30 +42,36 @@ class Probe:
         site = self._site
         now = site.kernel.now
         site.kernel.after(INTERVAL_SECONDS, self._ask)
-        self._note("authoritative", self._authoritative.ask(self._endpoint))
-        if self.tallies["authoritative"].began is not None:
-            # Asked too early it would keep "no such name" for a minute.
-            self._note("resolver", self._resolver.ask(self._endpoint, now))
+        for endpoint, family in product(self._endpoints, site.region.families):
+            answer = self._authoritative.ask(endpoint, family)
+            self._note(endpoint, "authoritative", family, answer)
+            if family in self.tallies[endpoint]["authoritative"].families:
+                # Asked too early it would keep "no such name" for a minute.
+                answer = self._resolver.ask(endpoint, now, family)
+                self._note(endpoint, "resolver", family, answer)
 
-    def _note(self, label: str, response: Response) -> None:
-        site, tally = self._site, self.tallies[label]
-        generation = response.generation
-        answer = classify(response.rcode, len(response.addresses), generation, tally.newest)
-        tally.add(site.kernel.now + site.draw(site.latencies.query), answer, generation)
-        if label == "resolver" and tally.began is not None:
-            self._connects["ok" if response.addresses else "failed"] += 1
+    def _note(self, endpoint: str, label: str, family: Family, response: Response) -> None:
+        site, tally = self._site, self.tallies[endpoint][label]
+        addresses, generation = response.addresses, response.generation
+        answer = classify(response.rcode, len(addresses), generation, tally.newest(family))
+        tally.add(site.kernel.now + site.draw(site.latencies.query), answer, generation, family)
+        if addresses:
+            self._answered.setdefault(response.tree, set()).add(addresses)
+        if label == "resolver" and family == "IPv4" and tally.began is not None:
+            self._connects["ok" if addresses else "failed"] += 1
 
     def document(self, zero: float) -> dict[str, Any]:
         """Everything seen so far, times in seconds after `zero`, as the cluster's probe does."""
-        return {
-            "name": customer_name(self._endpoint, self._site.region.name),
-            "families": list(FAMILIES),
+        first, *further = self._endpoints
+        found: dict[str, Any] = {
+            "name": customer_name(first, self._site.region.name),
+            "families": told_families(self._site.region.families, self.tallies.values()),
             "intervalSeconds": INTERVAL_SECONDS,
-            "servers": {label: tally.report(zero) for label, tally in self.tallies.items()},
-            "servedGenerations": {
-                label: [[round(t - zero, 2), g] for t, g in tally.generations]
-                for label, tally in self.tallies.items()
-            },
             "connects": dict(self._connects),
+            "answered": {tree: sorted(map(list, sets)) for tree, sets in self._answered.items()},
             "endedAt": self._site.kernel.now - zero,
+            **told(self.tallies[first], zero),
         }
+        if further:
+            found["endpoints"] = {e: told(self.tallies[e], zero) for e in self._endpoints}
+        return found

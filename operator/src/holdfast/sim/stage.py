@@ -1,12 +1,12 @@
 """The stage of a simulated arm: its processes, and what people and timelines do to them."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import TypeVar
 
 from holdfast.core.acts import Act, Order, Scale
 from holdfast.core.freeze import FOREVER, Freeze
 from holdfast.core.intents import Intent, Prove
-from holdfast.core.objects import FrontEnd
+from holdfast.core.objects import Family, FrontEnd
 from holdfast.core.override import Failed, Override, freeze, override, thaw
 from holdfast.core.replies import Proven, Reply, Unproven
 from holdfast.sim.dns import Authoritative
@@ -24,6 +24,7 @@ COMMAND_SECONDS = 3.0
 STOP_SECONDS = 1.0
 """From a scale to its effect."""
 PROVE_EVERY_SECONDS = 0.05
+PREFIXES: Mapping[Family, str] = {"IPv4": "10.0.{zone}.", "IPv6": "fd00::{zone}:"}
 
 
 class Stage:
@@ -70,9 +71,10 @@ class Stage:
 
     def _fleet(self) -> tuple[FrontEnd, ...]:
         return tuple(
-            FrontEnd(f"10.0.{zone}.{n}", self._capacity)
+            FrontEnd(PREFIXES[family].format(zone=zone) + str(n), self._capacity)
             for zone, replicas in enumerate(self._stores.values(), start=1)
             for n in range(1, replicas + 1)
+            for family in self._site.region.families
         )
 
     def _order(self, order: Order, done: Done) -> None:
