@@ -1,5 +1,6 @@
 """What `helm test` and `helm uninstall` ask of an installation."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -24,6 +25,7 @@ async def selftest(namespace: str, release: str) -> bool:
     async with connect("holdfast-test") as api:
         good = await _crds(api)
         good = await _rights(api, namespace, release) and good
+        good = await _policies(api, os.environ.get("HOLDFAST_POLICIES", "").split()) and good
         return await _fence(api, namespace) and good
 
 
@@ -67,6 +69,22 @@ async def _rights(api: Api, namespace: str, release: str) -> bool:
         may = "may" if wanted else "may not"
         good = _say(answer.ok and allowed == wanted, f"{role} {may} {verb} {resource}") and good
     return good
+
+
+async def _policies(api: Api, names: list[str]) -> bool:
+    """Each policy is there, is bound, and the API server finds no fault with it."""
+    if not names:
+        return _say(True, "policies: not installed, no Region can have dns.admission")
+    group = "/apis/admissionregistration.k8s.io/v1"
+    missing = []
+    for name in names:
+        policy = await api.get(f"{group}/validatingadmissionpolicies/{name}")
+        bound = await api.get(f"{group}/validatingadmissionpolicybindings/{name}")
+        checked = (policy.body.get("status") or {}).get("typeChecking") or {}
+        if not (policy.ok and bound.ok) or checked.get("expressionWarnings"):
+            missing.append(name)
+    wanted = f"policies: {', '.join(names)}"
+    return _say(not missing, f"{wanted}; not in order: {', '.join(missing)}" if missing else wanted)
 
 
 async def _fence(api: Api, namespace: str) -> bool:
