@@ -56,18 +56,22 @@ def metrics(pod: str, namespace: str = SYSTEM) -> str:
     return kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:9090/proxy/metrics")
 
 
-def audit_events(since: float = 0.0) -> list[dict[str, Any]]:
-    """What the API server's audit log has of this time (seconds since the epoch) and later.
+def audit_events(since: float = 0.0) -> Iterator[dict[str, Any]]:
+    """What the API server's audit log has of this time (seconds since the epoch) and later, one by
+    one: of a long session it is some hundred megabytes.
 
     Which requests are in it, e2e/cluster/files/audit-policy.yaml says. Read through the container
     engine: nobody in the cluster may see it.
     """
     engine = os.environ["KIND_EXPERIMENTAL_PROVIDER"]
     words = [engine, "exec", f"{CLUSTER}-control-plane", "sh", "-c", f"cat {AUDIT_LOGS}/*.log"]
-    done = subprocess.run(words, capture_output=True, timeout=120, check=False)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr.decode()}"
-    found: list[dict[str, Any]] = [orjson.loads(line) for line in done.stdout.splitlines()]
-    return [e for e in found if datetime.fromisoformat(e["stageTimestamp"]).timestamp() >= since]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as reading:
+        assert reading.stdout is not None
+        for line in reading.stdout:
+            event: dict[str, Any] = orjson.loads(line)
+            if datetime.fromisoformat(event["stageTimestamp"]).timestamp() >= since:
+                yield event
+    assert reading.returncode == 0, f"{' '.join(words)}: {reading.returncode}"
 
 
 def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:

@@ -41,7 +41,7 @@ def scenario(settle: int, arms: int = 1) -> str:
             "spec": {
                 "deadlineSeconds": 600,
                 "settleSeconds": settle,
-                "region": {"planner": {"churnPerMinute": 240}},
+                "region": {"planner": {"churnPerMinute": 240}, "planHistory": 20},
                 "arms": [
                     {
                         "name": f"arm-{number}",
