@@ -3,7 +3,8 @@
 `probe` is what the customers' probe tells of itself: `name`, `families`, `intervalSeconds`,
 `servers` (a Tally's report each) and `servedGenerations` of the first endpoint, both of each in
 `endpoints` if it asks for several, `connects`, `answered` (by tree, the sets of addresses that it
-was answered with), and `endedAt`, the moment of the telling; {} if it did not answer. All times are seconds since the arm's first plan.
+was answered with), and `endedAt`, the moment of the telling; {} if it did not answer. All times are
+seconds since the arm's first plan.
 """
 
 from collections.abc import Iterable, Mapping
