@@ -110,6 +110,10 @@ env: ## Print what makes kubectl, helm and holdfast use this cluster: eval "$$(m
 crds: ## Copy crds/ into the chart
 	@cp crds/*.yaml charts/holdfast/crds/
 
+.PHONY: reference
+reference: $(READY) ## Pages and rules that are made from the code: docs/reference, charts/holdfast/files
+	@$(BIN)/holdfast reference --write .
+
 .PHONY: clean
 clean: ## Remove the cluster, the environment and all output; caches stay
 	@$(PYTHON) -m e2e.cluster down

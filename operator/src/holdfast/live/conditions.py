@@ -7,7 +7,7 @@ flip costs no call. A message whose numbers have moved follows later.
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.core.names import API_GROUP, API_VERSION
 from holdfast.core.reasons import Reason
@@ -54,14 +54,18 @@ class Conditions:
         self._changed = asyncio.Event()
 
     def about(self, uid: str, status: Json, *types: str) -> None:
-        """The Region, and what its status says under our types: what a former incarnation wrote is
-        not written again."""
-        if not self._uid:
-            for raw in status.get("conditions") or ():
-                found = _read(raw) if raw["type"] in types else None
-                if found is not None:
-                    self._written[found.type] = self._wanted[found.type] = found
-                    self._since[found.type] = raw["lastTransitionTime"]
+        """The Region, and what its status says under our types now. What a former incarnation has
+        written is not written again; what a hand has changed is."""
+        there = {raw["type"]: raw for raw in status.get("conditions") or ()}
+        for kind in types:
+            found = _read(there[kind]) if kind in there else None
+            if not self._uid and found is not None:
+                self._written[kind] = self._wanted[kind] = found
+                self._since[kind] = there[kind]["lastTransitionTime"]
+            elif kind in self._written and (
+                found is None or found.gist != self._written[kind].gist
+            ):
+                del self._written[kind]
         self._uid = uid
         self._changed.set()
 
@@ -71,6 +75,7 @@ class Conditions:
 
     def set(self, condition: Condition) -> None:
         """Have it written. Returns at once."""
+        condition = replace(condition, message=condition.message[:MESSAGE_MAX])
         before = self._wanted.get(condition.type)
         if before is None or before.is_true != condition.is_true:
             self._since[condition.type] = rfc3339()
@@ -110,7 +115,7 @@ class Conditions:
                         "type": c.type,
                         "status": str(c.is_true),
                         "reason": str(c.reason),
-                        "message": c.message[:MESSAGE_MAX],
+                        "message": c.message,
                         "lastTransitionTime": self._since[c.type],
                     }
                     for c in saying.values()

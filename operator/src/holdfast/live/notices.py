@@ -2,9 +2,12 @@
 condition. Nobody waits for any of it."""
 
 import asyncio
+import logging
 
+from holdfast.core.freeze import Freeze
 from holdfast.core.guards import DnsGuards
 from holdfast.core.intents import Intent
+from holdfast.core.planner_notices import freeze_words, frozen, thawed
 from holdfast.core.reasons import MEANINGS, Notice, Reason
 from holdfast.core.region import Region
 from holdfast.core.replies import Reply
@@ -14,6 +17,8 @@ from holdfast.live import metrics
 from holdfast.live.api import Api, Json
 from holdfast.live.conditions import Condition, Conditions, applied_type
 from holdfast.live.events import Events
+
+log = logging.getLogger("holdfast.planner")
 
 
 class Notices:
@@ -45,6 +50,49 @@ class Notices:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._events.run())
             group.create_task(self.conditions.run())
+
+
+class PlannerNotices(Notices):
+    """A planner's: its conditions say whether there is a plan, and whether it may make one."""
+
+    def __init__(self, api: Api, region: Region, instance: str) -> None:
+        super().__init__(api, region, "holdfast-planner", instance, "Ready", "Frozen")
+
+    def tell(self, notice: Notice) -> None:
+        level = logging.WARNING if notice.loud else logging.DEBUG
+        log.log(level, "%s: %s: %s", self._space, notice.reason, notice.message)
+        super().tell(notice)
+
+    def freeze(self, freeze: Freeze | None, newest: int) -> None:
+        """Whether automation is off now. The condition remembers what was told, also across
+        restarts."""
+        before = self.conditions.of("Frozen")
+        was_frozen = before is not None and before.is_true
+        if freeze is None:
+            if was_frozen:
+                self.tell(thawed(max(0, newest)))
+            message = "no human has the automation off"
+            self.conditions.set(Condition("Frozen", False, Reason.NOT_FROZEN, message))
+            return
+        if not was_frozen:
+            self.tell(frozen(freeze))
+        message = f"by {freeze_words(freeze)}"
+        self.conditions.set(Condition("Frozen", True, Reason.FROZEN, message))
+
+    def ready(self, region: Region, newest: int, front_ends: int) -> None:
+        """Without the plan's number, which `newestPlan` has: an ordinary plan changes nothing."""
+        names = f"{len(region.endpoints)} endpoint(s)"
+        if front_ends and newest > 0:
+            reason, message = Reason.PLANNED, f"{names}, {front_ends} front end(s)"
+        elif front_ends:
+            reason, message = Reason.FROZEN, f"no plan yet for {names}"
+        elif region.guards.keeps_last_good:
+            reason = Reason.EMPTY_PLAN_WITHHELD
+            message = f"no ready front end: plan {newest} stays for {names}"
+        else:
+            reason = Reason.EMPTY_PLAN_PUBLISHED
+            message = f"no ready front end: plan {newest} leaves {names} without an address"
+        self.conditions.set(Condition("Ready", reason is Reason.PLANNED, reason, message))
 
 
 class EnactorNotices(Notices):

@@ -1,7 +1,9 @@
 """The planner: watches each Region's front ends and appends plans."""
 
 import asyncio
+import contextlib
 import logging
+import os
 import time
 from collections.abc import Sequence
 
@@ -9,16 +11,17 @@ from holdfast.core.announced import addresses, is_usable
 from holdfast.core.guards import effective
 from holdfast.core.intents import List
 from holdfast.core.names import ADDRESSES_ANNOTATION, CAPACITY_ANNOTATION
-from holdfast.core.objects import EndpointPlan, Family, FrontEnd, Plan
-from holdfast.core.planner import Planned, append, look, trim, wanted
+from holdfast.core.objects import Alias, EndpointPlan, Family, FrontEnd, Plan
+from holdfast.core.planner import Planned, Unplanned, append, look, trim, wanted
+from holdfast.core.planner_notices import overtaken, published_empty, unplanned, withheld
 from holdfast.core.region import Region
 from holdfast.core.replies import Listed
 from holdfast.live import metrics
 from holdfast.live.api import Api, Json
+from holdfast.live.notices import PlannerNotices
 from holdfast.live.perform import Performer, drive
-from holdfast.live.stamp import rfc3339
 from holdfast.live.watch import follow
-from holdfast.live.wire import GROUP_PATH
+from holdfast.live.wire import ALIAS_SELECTOR, GROUP_PATH, parse, path_of
 
 log = logging.getLogger("holdfast.planner")
 
@@ -26,6 +29,10 @@ STORE_SELECTOR = "app.kubernetes.io/name=store"
 CAPACITY_DEFAULT = 100
 RETRY_SECONDS = 1.0
 TRIM_EVERY = 10
+FROZEN_LOOK_SECONDS = 5.0
+"""How often it is asked whether a freeze has passed: clocks jump."""
+REPAIRS_LOOK_SECONDS = 1.0
+"""How often it is asked whether somebody wants repairs."""
 
 
 class Planner:
@@ -41,24 +48,33 @@ class Planner:
         self._changed = asyncio.Event()
         self._newest = -1
         self._content: tuple[EndpointPlan, ...] | None = None
-        self._appended_at = 0.0
+        self._decided_at = 0.0
+        self._aliases: dict[str, Alias] = {}
+        self._failures = 0
+        self._holds_back = False
         self._ended = False
         self._said: tuple[object, ...] = ()
-        self._ready_since = (False, rfc3339())
+        self._notices = PlannerNotices(api, region, os.environ.get("HOSTNAME", ""))
 
     def update(self, region: Region, raw: Json) -> None:
         self.region, self._generation = region, int(raw["metadata"]["generation"])
         if (raw.get("status") or {}).get("newestPlan") != self._newest:
             self._said = ()  # a report of ours came late, or a hand was there: it is said anew
+        self._notices.update(raw)
         self._changed.set()
 
     def news(self) -> None:
         """A planner follows its own appends; plans made by others are found when it collides."""
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch())
-            group.create_task(self._append_for_ever())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._notices.run())
+                group.create_task(self._watch())
+                group.create_task(self._watch_aliases())
+                group.create_task(self._append_for_ever())
+        finally:
+            self._propose(None)
 
     async def _watch(self) -> None:
         path = f"/api/v1/namespaces/{self.region.namespace}/pods"
@@ -78,48 +94,118 @@ class Planner:
             where = (self.region.namespace, pod["metadata"].get("name"), ADDRESSES_ANNOTATION)
             log.warning("%s: %s: %s: left out: %s", *where, ", ".join(wrong))
 
+    async def _watch_aliases(self) -> None:
+        """From the moment on at which somebody asks for repairs."""
+        while not self.region.guards.repairs:
+            await asyncio.sleep(REPAIRS_LOOK_SECONDS)
+        path = path_of(Alias, self.region.namespace)
+        async for change in follow(self._api, path, ALIAS_SELECTOR):
+            if change.event == "SYNCED":
+                continue
+            alias = parse(Alias, change.obj)
+            assert isinstance(alias, Alias)
+            self._aliases.pop(alias.endpoint, None)
+            if change.event != "DELETED":
+                self._aliases[alias.endpoint] = alias
+            if self._overtaker() is not None:
+                self._changed.set()
+
     async def _append_for_ever(self) -> None:
         while not self._ended:
             self._changed.clear()
             if self._synced and not self.region.paused and not await self._step():
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            try:
-                async with asyncio.timeout(self._until_churn()):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience()):
                     await self._changed.wait()
-            except TimeoutError:
-                pass
+
+    def _patience(self) -> float | None:
+        """Seconds after which to look again although nothing has changed; None for never."""
+        if self.region.paused:
+            return None
+        return FROZEN_LOOK_SECONDS if self._is_frozen() else self._until_churn()
 
     def _until_churn(self) -> float | None:
         """Seconds until a plan is due although nothing changed; None for never."""
-        if self.region.churn_per_minute <= 0 or self.region.paused:
+        if self.region.churn_per_minute <= 0:
             return None
-        return max(0.0, self._appended_at + 60 / self.region.churn_per_minute - time.monotonic())
+        return max(0.0, self._decided_at + 60 / self.region.churn_per_minute - time.monotonic())
+
+    def _is_frozen(self) -> bool:
+        return self.region.is_frozen(time.time())
+
+    def _overtaker(self) -> Alias | None:
+        """The highest alias above our newest plan: an override made it, or a hand."""
+        if not self.region.guards.repairs or self._newest < 0:
+            return None
+        ours = [self._aliases[e] for e in self.region.endpoints if e in self._aliases]
+        above = [a for a in ours if a.generation > self._newest]
+        return max(above, key=lambda a: a.generation, default=None)
 
     async def _step(self) -> bool:
         """Append a plan if one is wanted. False if the API server did not let us."""
+        freeze = self.region.freeze if self._is_frozen() else None
+        self._notices.freeze(freeze, self._newest)
         if self._newest < 0 and not await self._look():
             return False
         families = self.region.families
         fleet = tuple(f for pod in self._pods.values() for f in front_ends(pod, families))
-        content = wanted(self.region.endpoints, fleet)
-        churn = self._until_churn() == 0.0
-        if content and (content != self._content or churn):
-            cause = "churn" if content == self._content else "change"
-            outcome = await drive(append(content, self._newest), self._perform)
-            if not isinstance(outcome, Planned):
-                log.warning("%s: %s", self.region.namespace, outcome.reason)
-                self._newest, self._ended = -1, outcome.final
+        if freeze is None:
+            good = self.region.guards.keeps_last_good
+            content = wanted(self.region.endpoints, fleet, good)
+            if not content:
+                self._withhold()
+            elif not await self._plan(content):
                 return False
-            self._newest, self._content = outcome.plan.generation, content
-            self._appended_at = time.monotonic()
-            metrics.PLANS.labels(self.region.namespace, cause).inc()
-            for endpoint in self.region.endpoints:
-                labels = (self.region.namespace, endpoint, "proposed")
-                metrics.GENERATION.labels(*labels).set(self._newest)
-            if self._newest % TRIM_EVERY == 0:
-                await drive(trim(self.region.plan_history), self._perform)
-        return await self._report(len(fleet))
+        self._notices.ready(self.region, self._newest, len(fleet))
+        return await self._report()
+
+    def _withhold(self) -> None:
+        """Nothing is published. Said when that begins, and whenever a plan was due."""
+        if not self._holds_back or self._until_churn() == 0.0:
+            self._holds_back, self._decided_at = True, time.monotonic()
+            self._notices.tell(withheld(self._newest, self.region.endpoints))
+
+    async def _plan(self, content: tuple[EndpointPlan, ...]) -> bool:
+        """Append a plan of this content if one is due. False if it could not be."""
+        self._holds_back = False
+        overtaker, before = self._overtaker(), self._newest
+        if overtaker is not None:
+            cause = "overtaken"
+            if not await self._look():
+                return False
+        elif content != self._content:
+            cause = "change"
+        elif self._until_churn() == 0.0:
+            cause = "churn"
+        else:
+            return True
+        outcome = await drive(append(content, self._newest), self._perform)
+        if not isinstance(outcome, Planned):
+            return self._failed(outcome)
+        self._failures = 0
+        self._newest, self._content = outcome.plan.generation, content
+        self._decided_at = time.monotonic()
+        metrics.PLANS.labels(self.region.namespace, cause).inc()
+        self._propose(self._newest)
+        if overtaker is not None:
+            above = (overtaker.endpoint, overtaker.generation)
+            self._notices.tell(overtaken(*above, before, self._newest))
+        if not any(e.front_ends for e in content):
+            self._notices.tell(published_empty(outcome.plan))
+        if self._newest % TRIM_EVERY == 0:
+            await drive(trim(self.region.plan_history), self._perform)
+        return True
+
+    def _failed(self, outcome: Unplanned) -> bool:
+        """Look anew, after a pause."""
+        self._failures += 1
+        notice = unplanned(outcome, self._failures)
+        if notice is not None:
+            self._notices.tell(notice)
+        self._newest, self._ended = -1, outcome.final
+        return False
 
     async def _look(self) -> bool:
         """See which plan is the newest, and what it says: one that a former incarnation made, or
@@ -127,36 +213,35 @@ class Planner:
         found = await drive(look(), self._perform)
         plans = await self._perform(List(Plan))
         if found is None or not isinstance(plans, Listed):
-            return False
+            what = "Overloaded" if isinstance(plans, Listed) else type(plans).__name__
+            return self._failed(Unplanned(f"not seen: {what}", max(0, self._newest)))
         said = {p.generation: p.endpoints for p in plans.items if isinstance(p, Plan)}
         self._newest, self._content = found, said.get(found)
+        if said:
+            self._propose(max(said))
         return True
 
-    async def _report(self, front_ends: int) -> bool:
+    def _propose(self, generation: int | None) -> None:
+        """Export the newest plan; None when the Region is no longer ours to speak for: a number
+        that stays behind would stand above whatever a Region of this name serves next."""
+        for endpoint in self.region.endpoints:
+            labels = (self.region.namespace, endpoint, "proposed")
+            if generation is None:
+                with contextlib.suppress(KeyError):
+                    metrics.GENERATION.remove(*labels)
+            else:
+                metrics.GENERATION.labels(*labels).set(generation)
+
+    async def _report(self) -> bool:
         """Say in the Region's status where we stand. False if it could not be written."""
-        ready = self._newest > 0
-        said = (ready, self._newest, front_ends, self._generation)
+        guards = effective(self.region.guards)
+        said = (self._newest, self._generation, guards)
         if said == self._said:
             return True
-        endpoints = len(self.region.endpoints)
-        good = ready and front_ends > 0
-        if self._ready_since[0] != good:
-            self._ready_since = (good, rfc3339())
-        condition = {
-            "type": "Ready",
-            "status": "True" if good else "False",
-            "reason": "Planned" if good else "NoFrontEnd",
-            "message": f"plan {self._newest}: {endpoints} endpoint(s), {front_ends} front end(s)"
-            if front_ends
-            else f"no ready front end; the last plan ({self._newest}) stays",
-            "observedGeneration": self._generation,
-            "lastTransitionTime": self._ready_since[1],
-        }
         status = {
             "observedGeneration": self._generation,
             "newestPlan": self._newest,
-            "guards": effective(self.region.guards),
-            "conditions": [condition],
+            "guards": guards,
         }
         name = f"{self.region.namespace}/regions/{self.region.name}"
         path = f"{GROUP_PATH}/namespaces/{name}/status"
