@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from holdfast.core.actor import Actor, Rules
 from holdfast.core.enactor import enact
-from holdfast.core.guards import Cleanup, DnsGuards, Fence, Rollback
+from holdfast.core.guards import SAFE, Cleanup, DnsGuards, Fence, Rollback, Switch
 from holdfast.core.intents import (
     Create,
     Delete,
@@ -35,8 +35,14 @@ def rules(
     rollback: Rollback = Rollback.COUPLED,
     retention: int = 2,
     cleanup: Cleanup = Cleanup.BY_AGE,
+    **switches: Switch,
 ) -> Rules:
-    return Rules(DnsGuards(fence, cleanup, rollback), retention, lock_seconds=10.0)
+    """`switches`: the guards that are there or are not, by the names of their fields."""
+    return Rules(DnsGuards(fence, cleanup, rollback, **switches), retention, lock_seconds=10.0)
+
+
+def safe(retention: int = 2) -> Rules:
+    return Rules(SAFE, retention, lock_seconds=10.0)
 
 
 class Driven(Generic[R]):
