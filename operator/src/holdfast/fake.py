@@ -220,9 +220,9 @@ class FakeApi:
     def _create(self, intent: Intent, obj: Stored, now: float) -> Reply:
         if obj.resource_version:
             return Overloaded(now)  # a real server says 500 to what claims to exist already
-        if key_of(obj) in self.objects:
-            return Exists(now)
-        return self._refused(None, obj, now) or self._new(intent, obj, now)
+        if refused := self._refused(None, obj, now):  # a creation, whether the name is taken or not
+            return refused
+        return Exists(now) if key_of(obj) in self.objects else self._new(intent, obj, now)
 
     def _replace(self, intent: Intent, obj: Stored, now: float) -> Reply:
         stored = self.objects.get(key_of(obj))

@@ -22,10 +22,10 @@ def denied(before: Stored | None, after: Stored | None) -> str:
         case Alias(), None:
             return "an alias is never deleted while its namespace stays"
         case _, Alias(endpoint=endpoint, target=target, generation=generation):
+            if isinstance(before, Alias) and (why := _moved(before.generation, generation)):
+                return why
             if target != tree_name(endpoint, generation):
                 return "an alias names the tree of its own generation"
-            if isinstance(before, Alias):
-                return _moved(before.generation, generation)
         case Tree(pins=pins), None if pins:
             return "a pinned tree is never deleted"
         case Slice(), None:
