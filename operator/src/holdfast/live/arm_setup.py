@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 
 from holdfast.core.answers import PROBED_MAX
+from holdfast.core.guards import Switch
 from holdfast.core.names import customer_name
 from holdfast.core.objects import Stored, Tree
 from holdfast.core.scenario import Arm, Scenario
 from holdfast.core.starts import Start, alias_of, kinds_of, slice_of, tree_of
 from holdfast.live import arm_manifests as manifests
+from holdfast.live.admission import until_in_force
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm_manifests import Installation
 from holdfast.live.wire import GROUP_PATH, path_of, render
@@ -105,8 +107,10 @@ class Stage:
         body = render(obj, self.namespace, self._scenario.region_name)
         return await self._api.need("POST", path_of(type(obj), self.namespace), body)
 
-    async def start(self) -> Json:
-        """Create the Region, with the arm's guards and holds."""
+    async def start(self) -> None:
+        """Create the Region, with the arm's guards and holds. Where policies are to guard it, it
+        is paused until they do: with the Region the loops begin."""
+        is_guarded = self._arm.guards.admission is Switch.ENABLED
         body = {
             "apiVersion": "holdfast.dev/v1alpha1",
             "kind": "Region",
@@ -116,10 +120,24 @@ class Stage:
                 "guards": dict(self._arm.raw_guards),
                 "holds": [dict(h) for h in self._arm.holds],
                 **({"seed": self._scenario.seed} if self._scenario.jitter else {}),
+                "paused": is_guarded,
             },
         }
         path = f"{GROUP_PATH}/namespaces/{self.namespace}/regions"
-        return await self._api.need("POST", path, body, fieldValidation="Strict")
+        await self._api.need("POST", path, body, fieldValidation="Strict")
+        if is_guarded:
+            if missing := await until_in_force(self._api, self.namespace):
+                raise ArmError(
+                    f"dns.admission is Enabled, but {missing}: were the chart's policies installed "
+                    "(admission.install), kubectl get validatingadmissionpolicies?"
+                )
+            go: list[Json] = [
+                {"op": "test", "path": "/spec/paused", "value": True},
+                {"op": "replace", "path": "/spec/paused", "value": False},
+            ]
+            answer = await self._api.json_patch(self.region_path, go)
+            if not answer.ok:
+                raise ApiError("PATCH", self.region_path, answer.status, answer.body)
 
     async def release(self, name: str) -> None:
         """Let a hold go. The test keeps the index honest if the list was edited by hand."""
