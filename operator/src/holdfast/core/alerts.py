@@ -9,7 +9,7 @@ Ranges are no multiple of the scrape interval: whether a range includes its left
 in Prometheus 2 and 3.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, TypeAlias
@@ -97,6 +97,24 @@ class IsAbove:
 
 
 @dataclass(frozen=True, slots=True)
+class HasFallen:
+    """The highest of a gauge is below what it was at some time within the last `seconds`."""
+
+    gauge: Select
+    by: tuple[str, ...]
+    seconds: int
+
+    def promql(self) -> str:
+        by, what = ", ".join(self.by), self.gauge.promql()
+        return f"max by ({by}) (max_over_time({what}[{self.seconds}s])) > max by ({by}) ({what})"
+
+    def at(self, t: float, samples: Samples) -> frozenset[Labels]:
+        high = _highest(self.gauge, self.by, t, samples, self.seconds, max)
+        now = _highest(self.gauge, self.by, t, samples)
+        return frozenset(g for g, value in high.items() if g in now and value > now[g])
+
+
+@dataclass(frozen=True, slots=True)
 class Unless:
     """The first holds, and for the same group the second does not."""
 
@@ -160,13 +178,21 @@ def _increase(values: list[float]) -> float:
     return sum(gained)
 
 
-def _highest(gauge: Select, by: tuple[str, ...], t: float, samples: Samples) -> dict[Labels, float]:
+def _highest(
+    gauge: Select,
+    by: tuple[str, ...],
+    t: float,
+    samples: Samples,
+    seconds: float = STALE_SECONDS,
+    of: Callable[[list[float]], float] = lambda values: values[-1],
+) -> dict[Labels, float]:
+    """The highest of each group, by what each series' samples of the last `seconds` come to."""
     found: dict[Labels, float] = {}
     for labels, points in gauge.of(samples):
-        now = [v for at, v in points if t - STALE_SECONDS <= at <= t]
-        if now:
+        values = [v for at, v in points if t - seconds <= at <= t]
+        if values:
             group = _group(labels, by)
-            found[group] = max(now[-1], found.get(group, now[-1]))
+            found[group] = max(of(values), found.get(group, of(values)))
     return found
 
 
@@ -242,10 +268,10 @@ STUCK_APPLY = Alert(
 )
 REGRESSION = Alert(
     "HoldfastRegression",
-    IsAbove(_SERVED, _SERVED, ("region", "endpoint"), 17),
+    HasFallen(_SERVED, ("region", "endpoint"), 17),
     for_seconds=0,
     severity="critical",
-    summary="What is served is older than what was served 17 s ago.",
+    summary="What is served is older than what was served within the last 17 s.",
     page="regression.md",
     beats=WITH_ADDRESSES,
 )

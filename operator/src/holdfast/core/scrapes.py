@@ -5,12 +5,12 @@ planner and the enactors the very numbers that they export, as the arm's own wat
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from holdfast.core.alerts import ALERTS, SCRAPE_SECONDS, Key, Points, evaluate, series
 from holdfast.core.record import Record
 
-Json = dict[str, Any]
+Json: TypeAlias = dict[str, Any]
 
 
 class Scrapes:
@@ -50,9 +50,16 @@ class Scrapes:
         return {name: t - zero for name, t in found.items()}
 
 
+def _first_empty(dns: Json) -> float | None:
+    """When an authoritative server first answered with nothing, for any endpoint."""
+    told = [dns, *(dns.get("endpoints") or {}).values()]
+    seen = [(each.get("authoritative") or {}).get("firstEmptyAt") for each in told]
+    return min((t for t in seen if t is not None), default=None)
+
+
 def with_alerts(document: Json, fired: Mapping[str, float]) -> Json:
     """An arm's document with what it was told by alerts, in `dns` and in its timeline."""
-    first = (document["dns"].get("authoritative") or {}).get("firstEmptyAt")
+    first = _first_empty(document["dns"])
     alerts = {}
     for alert in ALERTS:
         if alert.name not in fired:

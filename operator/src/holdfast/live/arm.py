@@ -15,11 +15,13 @@ from holdfast.core.names import KIND_LABEL, MANAGED_LABEL
 from holdfast.core.objects import Alias, Slice, Tree
 from holdfast.core.record import Record
 from holdfast.core.scenario import Arm, Scenario
+from holdfast.core.scrapes import with_alerts
 from holdfast.core.starts import BAD_START_SECONDS, Start
 from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm_manifests import Installation
 from holdfast.live.arm_setup import Stage
+from holdfast.live.scrape import Scraper
 from holdfast.live.watch import follow
 from holdfast.live.wire import GROUP_PATH, parse, path_of, plan_of
 
@@ -46,6 +48,7 @@ class ArmRun:
         self._acts: set[asyncio.Task[None]] = set()
         self._arm = arm
         self._record = Record(arm, tuple(scenario.region["endpoints"]), scenario.jitter)
+        self._scraper = Scraper(api, self._stage.namespace, self._record)
         self._zero: float | None = None
         self._changed = asyncio.Event()
 
@@ -60,6 +63,7 @@ class ArmRun:
                     group.create_task(self._watch_slices()),
                     group.create_task(self._watch_plans()),
                     group.create_task(self._watch_region()),
+                    group.create_task(self._scraper.run()),
                 ]
                 if self._arm.start is not None:
                     await self._start_badly(self._arm.start)
@@ -74,7 +78,9 @@ class ArmRun:
                 await self._acting.restore()
             finally:
                 await self._stage.close()
-        return {**arm_document(self._record, probe, self._t()), "namespace": self._stage.namespace}
+        document = arm_document(self._record, probe, self._t())
+        document = with_alerts(document, self._scraper.fired(self._zero or 0.0))
+        return {**document, "namespace": self._stage.namespace}
 
     async def _start_badly(self, start: Start) -> None:
         """Break the name before anybody serves it, and let customers see it so for a while."""

@@ -2,8 +2,8 @@
 
 It asks the authoritative server and the customers' caching resolver for every name that it is
 given, in every family, and connects to an address of the resolver's last answer; to IPv4 alone, for
-on a cluster of one family an IPv6 address is answered and leads nowhere. Its tallies are read over HTTP, with times counted from a moment that
-the reader names on the probe's own clock.
+on a cluster of one family an IPv6 address is answered and leads nowhere. Its tallies are read over
+HTTP, with times counted from a moment that the reader names on the probe's own clock.
 """
 
 import asyncio
@@ -44,6 +44,8 @@ class Probe:
         self.tallies = {name: {label: Tally(whole) for label in servers} for name in names}
         self.connects = {"ok": 0, "failed": 0}
         self.answered: dict[str, set[tuple[str, ...]]] = {}
+        for label, answer in product(servers, Answer):
+            metrics.ANSWERS.labels(label, str(answer))  # a series that begins at 1 does not rise
 
     async def run(self) -> None:
         """Ask at a steady rate: a query that hangs does not delay the next one."""
@@ -68,11 +70,14 @@ class Probe:
             n = len(response.addresses)
             answer = classify(response.rcode, n, response.generation, tally.newest(family))
         tally.add(time.time(), answer, response.generation, family)
-        metrics.ANSWERS.labels(label, str(answer)).inc()
+        if family in tally.families or not tally.families:
+            metrics.ANSWERS.labels(label, str(answer)).inc()
         if response.generation is not None and response.addresses:
             self.answered.setdefault(response.tree, set()).add(response.addresses)
             endpoint = response.tree.rpartition("-p")[0]
-            metrics.GENERATION.labels(self._region, endpoint, "served").set(response.generation)
+            served = metrics.GENERATION.labels(self._region, endpoint, "served")
+            if label == AUTHORITATIVE:  # a resolver is behind by nature
+                served.set(response.generation)
         if label != AUTHORITATIVE and family == "IPv4" and tally.began is not None:
             await self._connect(response)
 

@@ -13,6 +13,7 @@ from holdfast.core.record import Record
 from holdfast.core.region import region_of
 from holdfast.core.replies import Written
 from holdfast.core.scenario import Arm, Scenario
+from holdfast.core.scrapes import with_alerts
 from holdfast.core.starts import BAD_START_SECONDS, Start, alias_of, kinds_of, slice_of, tree_of
 from holdfast.sim.board import Board
 from holdfast.sim.dns import Authoritative, Resolver
@@ -22,6 +23,7 @@ from holdfast.sim.latency import MEASURED, Latencies
 from holdfast.sim.overseer import Overseer
 from holdfast.sim.probe import Probe
 from holdfast.sim.quantiles import look
+from holdfast.sim.scrape import Scraper
 from holdfast.sim.server import Server
 from holdfast.sim.site import Site
 from holdfast.sim.stage import Stage
@@ -61,6 +63,7 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
     overseer = Overseer(site, record, arm.settle_seconds, scenario.deadline_seconds, kernel.stop)
     authoritative = Authoritative(site.server)
     probe = Probe(site, authoritative, Resolver(authoritative), arm.start)
+    scraper = Scraper(kernel, record, probe.tallies, region.namespace, f"{seed}/{arm.name}")
     capacity = (scenario.region.get("store") or {}).get("capacity", STORE_CAPACITY)
     stage = Stage(site, authoritative, int(capacity))
     overseer.start(stage.act)
@@ -73,7 +76,8 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
     for crash in weather.faults.crashes:
         kernel.at(crash.t, partial(stage.enactors[crash.zone].crash, crash.down_seconds))
     kernel.run(until=2 * scenario.deadline_seconds + 1)
-    return arm_document(record, probe.document(overseer.zero), overseer.t)
+    document = arm_document(record, probe.document(overseer.zero), overseer.t)
+    return with_alerts(document, scraper.fired(overseer.zero))
 
 
 def _make(site: Site, start: Start) -> None:
