@@ -45,7 +45,7 @@ lint-chart: $(READY) ## checkov and kube-score over the rendered chart; waivers 
 
 .PHONY: unit
 unit: $(READY) ## Tests that need no cluster
-	@$(BIN)/pytest -q -m "not cluster"
+	@$(BIN)/pytest -q -m "not cluster and not faults"
 
 .PHONY: oracle
 oracle: $(READY) ## The protocol once more in TLA+: TLC and the explorer must find the same (minutes)
@@ -66,6 +66,10 @@ install: $(READY) cluster ## Image and chart onto the cluster
 .PHONY: e2e
 e2e: install ## Tests on the cluster: every arm, admission, the chart
 	@$(WITH_CLUSTER) $(BIN)/pytest -q -m cluster --durations=8
+
+.PHONY: test-faults
+test-faults: install ## Every write of a plan's life struck in eight ways, every watch in five (docs/faults.md)
+	@$(WITH_CLUSTER) $(BIN)/pytest -q -m faults
 
 .PHONY: bench-dns
 bench-dns: install ## Figures of the DNS loops, as ratios within one run (out/bench-dns.json)
