@@ -1,0 +1,25 @@
+"""Every case, on the cluster: `make test-faults`."""
+
+import pytest
+import uvloop
+
+from e2e.faults.cases import CASES, Case
+from e2e.faults.sweep import Sweep, sweep
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def run() -> Sweep:
+    """All cases are played at once, and then judged one by one."""
+    return uvloop.run(sweep(CASES))
+
+
+def test_lives_without_a_fault_are_as_the_cases_suppose(run: Sweep) -> None:
+    assert run.complaints == ()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
+def test_the_end_is_that_of_a_life_without_the_fault(run: Sweep, case: Case) -> None:
+    result = next(r for r in run.results if r.case == case)
+    assert result.verdict.failures == ()
