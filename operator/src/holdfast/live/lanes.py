@@ -1,4 +1,4 @@
-"""Several endpoints of one plan at once: the middle of a round, from its first `tree` to its `list`.
+"""Several endpoints of one plan at once: the middle of a round, from the first `tree` to `list`.
 
 A round may be left at any place and begun there again, for a flow knows nothing else. So the round
 is left at its first `tree`, every endpoint that is left is walked by a flow of its own, a few at a
@@ -61,10 +61,10 @@ async def walk(
     try:
         intent = next(flow)
         while True:
-            if isinstance(intent, Reach) and isinstance(intent.memory, PLACES):
-                if leaves(intent.memory):
-                    flow.close()
-                    return intent.memory
+            at = intent.memory if isinstance(intent, Reach) else None
+            if isinstance(at, PLACES) and leaves(at):
+                flow.close()
+                return at
             intent = flow.send(await perform(intent))
     except StopIteration as stop:
         outcome: Round = stop.value
@@ -100,7 +100,7 @@ class Lanes:
         return self._outcome or AtList(self._plan.generation)
 
     async def _lane(self) -> None:
-        while self._left and not self._over.is_set():
+        while self._left:
             if self._host.width() == 1:
                 again = AtPick(self._plan.generation - 1)
                 self._end(Deferred(again, "one lane from now on"))
