@@ -35,7 +35,7 @@ async def _run(document: Json, kubeconfig: str | None, timeout: float) -> Json:
     name = document["metadata"]["name"]
     try:
         async with connect("holdfast-cli", kubeconfig) as api:
-            await _apply(api, name, document)
+            await apply(api, name, document)
             await _follow(api, name, timeout)
             return await load(api, name)
     except ConfigException as error:
@@ -44,7 +44,7 @@ async def _run(document: Json, kubeconfig: str | None, timeout: float) -> Json:
         raise ForPeople(str(error)) from error
 
 
-async def _apply(api: Api, name: str, document: Json) -> None:
+async def apply(api: Api, name: str, document: Json) -> None:
     """Create it anew: a Scenario that has run is deleted first, with its namespaces."""
     found = await api.get(f"{SCENARIOS}/{name}")
     if found.status == 0:
