@@ -64,6 +64,8 @@ class Ledger:
     stale_writes_applied: int = 0
     emptied: list[tuple[float, str]] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
+    bare: set[str] = field(default_factory=set)
+    """Trees that have no address by their plan: they need no time to be known as such."""
     recovered: list[tuple[float, str, RecoveredBy]] = field(default_factory=list)
     """When an alias that named nothing did name a tree again, and by whose hand."""
     _empty_now: set[str] = field(default_factory=set)
@@ -109,7 +111,11 @@ class Ledger:
 
     def world(self, t: float) -> World:
         """What there is at `t`: trees that have been bare for long are not."""
-        bare = {n for n, since in self._bare_since.items() if t - since >= BARE_AFTER_SECONDS}
+        bare = {
+            name
+            for name, since in self._bare_since.items()
+            if name in self.bare or t - since >= BARE_AFTER_SECONDS
+        }
         return World(self.aliases, frozenset(self.trees - bare))
 
     @property

@@ -72,6 +72,7 @@ class Record:
         if bare and self.arm.guards.keeps_last_good:
             self.withheld[generation] = bare
         self.published_bare = self.published_bare or bool(bare)
+        self.ledger.bare.update(tree_name(e, generation) for e in bare)
         self.ledger.note(t, "planned", f"plan/{generation}", "planner")
 
     def see(self, t: float, seen: Seen, whole: bool = True) -> None:
