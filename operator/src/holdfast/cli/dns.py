@@ -5,139 +5,27 @@ are the flows of `core.override`, the same that the checker has explored; here t
 and told.
 """
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
 
 import uvloop
 
-from holdfast.cli import following, freezer, record, servers, word
-from holdfast.cli.cluster import Home, cluster, home_of, way_in
+from holdfast.cli import following, freezer, servers, word
+from holdfast.cli.cluster import cluster, home_of
+from holdfast.cli.desk import UNPROVED, Desk, Wish
 from holdfast.cli.files import ForPeople
-from holdfast.cli.narrator import Narrator
 from holdfast.cli.servers import Servers
 from holdfast.cli.teller import Teller
 from holdfast.core import override as flows
-from holdfast.core.freeze import FOREVER, Freeze
-from holdfast.core.intents import Intent
+from holdfast.core.freeze import Freeze
 from holdfast.core.names import customer_name
 from holdfast.core.objects import Alias, Tree
-from holdfast.core.override import Failed
-from holdfast.core.replies import Reply
-from holdfast.live.api import Api
-from holdfast.live.perform import Performer, drive
 from holdfast.live.resolver import Server
 from holdfast.live.wire import path_of
 
-PATIENCE_SECONDS = 240.0
 EXIT_NOT_SERVED = 1
-UNPROVED = (
-    "Mend it, say where a server is with --dns-server HOST:PORT, or turn the alias without asking "
-    "with --unproved"
-)
-
-R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """The command line. None: not said. `endpoint` and what follows are for `override` alone."""
-
-    who: str | None = None
-    why: str | None = None
-    until: str | None = None
-    take_over: bool = False
-    namespace: str | None = None
-    kubeconfig: str | None = None
-    endpoint: str = ""
-    plan: str | None = None
-    addresses: str | None = None
-    freezes: bool = True
-    proves: bool = True
-    waits: bool = True
-    dns_server: str | None = None
-
-
-def freeze(wish: Wish) -> int:
-    return _run(wish, _freeze)
-
-
-def thaw(wish: Wish) -> int:
-    return _run(wish, _thaw)
-
-
-def override(wish: Wish) -> int:
-    return _run(wish, _override)
-
-
-@dataclass(slots=True)
-class Desk:
-    """Where a person works: one Region, seen through one connection."""
-
-    api: Api
-    home: Home
-    who: str
-    wish: Wish
-    teller: Teller
-
-    async def drive(
-        self, flow: Generator[Intent, Reply, R | Failed], asked: Servers | None = None
-    ) -> R:
-        """Run a flow, told; ForPeople if it fails. A flow tries again for as long as it is let."""
-        asked = asked or Servers()
-        performer = Performer(self.api, self.home.space, self.home.region.name, servers=asked)
-        narrator = Narrator(performer, self.teller, asked.how)
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                outcome = await drive(flow, narrator)
-        except TimeoutError:
-            raise ForPeople(
-                f"not done after {PATIENCE_SECONDS:.0f} s: others were quicker each time. "
-                "Freeze the Region first"
-            ) from None
-        if isinstance(outcome, Failed):
-            reason = outcome.reason
-            if "Forbidden" in reason:
-                reason = f"{reason}. {way_in(self.home.space)}"
-            if "is not served" in reason:
-                reason = f"{reason}. {UNPROVED}"
-            raise ForPeople(reason)
-        return outcome
-
-    async def leave(self, reason: str, message: str) -> None:
-        wrong = await record.leave(self.api, self.home, reason, message, self.who)
-        if wrong:
-            self.teller.say(f"no Event was left on the Region: {wrong}")
-
-    def word(self, why: str, *, keeps: bool = False) -> Freeze:
-        """The freeze that is asked for. `keeps`: one that stands by our hand keeps its reason."""
-        found, wish = self.home.region.freeze, self.wish
-        stands = found is not None and found.who == self.who and found.until > time.time()
-        order = Freeze(self.who, FOREVER, word.why(why))
-        if found is not None and stands:
-            order = found if keeps else replace(found, why=order.why)
-        if wish.until is not None:
-            order = replace(order, until=word.until(wish.until, time.time()))
-        return order
-
-
-def _run(wish: Wish, act: Callable[[Desk], Awaitable[int]]) -> int:
-    return uvloop.run(_at_desk(wish, act))
-
-
-async def _at_desk(wish: Wish, act: Callable[[Desk], Awaitable[int]]) -> int:
-    who = word.who(wish.who, wish.kubeconfig)
-    with Teller() as teller:
-        async with cluster(wish.kubeconfig) as api:
-            teller.doing("reading the Region")
-            home = await home_of(api, wish.namespace)
-            teller.say(f"Region {home.region.name} in namespace {home.space}; you are {who}")
-            return await act(Desk(api, home, who, wish, teller))
-
-
-async def _freeze(desk: Desk) -> int:
+async def freeze(desk: Desk) -> int:
     order = desk.word(desk.wish.why or "")
     await _freeze_region(desk, order)
     locks = await desk.drive(flows.freeze(order))
@@ -164,7 +52,7 @@ def _told(order: Freeze, locks: dict[str, str]) -> str:
     return f"{order.who}, {word.said_until(order.until)}: {order.why}{taken}"
 
 
-async def _thaw(desk: Desk) -> int:
+async def thaw(desk: Desk) -> int:
     before = await freezer.aliases_of(desk.api, desk.home)
     if not desk.wish.take_over:
         freezer.refuse_anothers(desk.home, before, desk.who)
@@ -183,7 +71,7 @@ async def _thaw(desk: Desk) -> int:
     return 0
 
 
-async def _override(desk: Desk) -> int:
+async def override(desk: Desk) -> int:
     wish, region = desk.wish, desk.home.region
     if wish.endpoint not in region.endpoints:
         raise ForPeople(
@@ -262,3 +150,25 @@ async def _say_what_is(desk: Desk) -> None:
     exists = "" if tree.status != 404 else ", which does not exist"
     lock = f", lock {found.lock}" if found.lock else ""
     desk.teller.say(f"alias {found.endpoint} names {found.target or 'nothing'}{exists}{lock}")
+
+
+ACTS: Mapping[str, Callable[[Desk], Awaitable[int]]] = {
+    "freeze": freeze,
+    "thaw": thaw,
+    "override": override,
+}
+
+
+def run(verb: str, wish: Wish) -> int:
+    """One of the acts, from connection to exit code."""
+    return uvloop.run(_at_desk(wish, ACTS[verb]))
+
+
+async def _at_desk(wish: Wish, act: Callable[[Desk], Awaitable[int]]) -> int:
+    who = word.who(wish.who, wish.kubeconfig)
+    with Teller() as teller:
+        async with cluster(wish.kubeconfig) as api:
+            teller.doing("reading the Region")
+            home = await home_of(api, wish.namespace)
+            teller.say(f"Region {home.region.name} in namespace {home.space}; you are {who}")
+            return await act(Desk(api, home, who, wish, teller))

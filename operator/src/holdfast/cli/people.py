@@ -156,10 +156,10 @@ def _act(verb: str) -> Callable[[argparse.Namespace], int]:
     """Frameworks are imported when a command begins: `--help` starts without them."""
 
     def do(arguments: argparse.Namespace) -> int:
-        from holdfast.cli import dns
+        from holdfast.cli import desk, dns
 
         given = vars(arguments)
-        wish = dns.Wish(
+        wish = desk.Wish(
             **{
                 k: given.get(k)
                 for k in ("who", "why", "until", "namespace", "kubeconfig", "plan", "addresses")
@@ -171,11 +171,6 @@ def _act(verb: str) -> Callable[[argparse.Namespace], int]:
             waits=not given.get("no_wait", False),
             dns_server=given.get("dns_server"),
         )
-        acts: dict[str, Callable[[dns.Wish], int]] = {
-            "freeze": dns.freeze,
-            "thaw": dns.thaw,
-            "override": dns.override,
-        }
-        return acts[verb](wish)
+        return dns.run(verb, wish)
 
     return do

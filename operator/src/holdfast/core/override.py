@@ -120,7 +120,8 @@ def thaw() -> Human[tuple[str, ...]]:
         while True:
             yield Reach("pick", memory=BEGIN)
             aliases = yield from _aliases()
-            if (yield from _all_written(aliases, _thawed)) is not None:
+            _, whole = yield from _write_all(aliases, _thawed)
+            if whole:
                 break
         yield from _unpin({a.target for a in aliases} | {a.rollback for a in aliases})
         return tuple(a.endpoint for a in aliases)
@@ -131,7 +132,8 @@ def thaw() -> Human[tuple[str, ...]]:
 def pin_of(who: str) -> str:
     """Whose pin a human's is. It becomes the name of an annotation, which takes no other characters
     and no more of them."""
-    return OPERATOR + re.sub(r"[^A-Za-z0-9._-]", "-", who)[:_PIN_MAX].strip("._-")
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", who)[:_PIN_MAX].strip("._-")
+    return OPERATOR + (name or "somebody")
 
 
 def _step(order: Override, here: At) -> Generator[Intent, Reply, At | Overridden]:
@@ -149,29 +151,28 @@ def _step(order: Override, here: At) -> Generator[Intent, Reply, At | Overridden
 def _freeze(order: Freeze, here: At) -> Generator[Intent, Reply, At]:
     """One look at the aliases, and a write to each that is not frozen by this order."""
     aliases = yield from _aliases()
-    written = yield from _all_written(aliases, lambda a: _frozen(a, order))
-    if written is None:
-        return here
-    return replace(here, frozen=True, locks=_with(here.locks, written))
+    written, whole = yield from _write_all(aliases, lambda a: _frozen(a, order))
+    return replace(here, frozen=whole, locks=_with(here.locks, written))
 
 
-def _all_written(
+def _write_all(
     aliases: tuple[Alias, ...], into: Callable[[Alias], Alias]
-) -> Generator[Intent, Reply, tuple[Alias, ...] | None]:
+) -> Generator[Intent, Reply, tuple[list[Alias], bool]]:
     """Write each alias changed, at the version that was read. Those that were written, as they were
-    before; None if one of them lost to another write, and all have to be read anew."""
-    written = []
+    before; and whether that is all, or one of them lost to another write and all have to be read
+    anew."""
+    written: list[Alias] = []
     for alias in aliases:
         wanted = into(alias)
         if wanted == alias:
             continue
         reply = yield Replace(wanted)
         if isinstance(reply, Conflict):
-            return None
+            return written, False
         if not isinstance(reply, Written):
             raise _NotDone(_why(f"alias {alias.endpoint}", reply))
         written.append(alias)
-    return tuple(written)
+    return written, True
 
 
 def _with(
@@ -238,8 +239,8 @@ def _front_ends(order: Override, plans: Iterable[Plan]) -> tuple[FrontEnd, ...]:
     chosen = order.plan or max(having, default=0)
     if chosen not in having:
         known = ", ".join(map(str, sorted(having)[-5:])) or "none: give --addresses"
-        what = f"plan {order.plan}" if order.plan else "no plan"
-        raise _NotDone(f"{what} has addresses for {order.endpoint!r}; plans that have: {known}")
+        what = f"plan {order.plan} has no" if order.plan else "no plan has"
+        raise _NotDone(f"{what} addresses for {order.endpoint!r}; plans that have: {known}")
     return having[chosen]
 
 
