@@ -2,18 +2,24 @@
 
 Services and slices come by two watches, in no order with each other, so for some milliseconds a
 healthy name may look broken. It counts as broken once it has looked so for a while.
+
+A Region has up to a thousand endpoints, each with some trees, and every change of one wakes the
+enactor. So what a change may have broken or healed is noted, and that alone is looked at.
 """
 
 import asyncio
 import time
+from collections.abc import Iterable
+from typing import TypeVar
 
 from holdfast.core.names import KIND_LABEL, MANAGED_LABEL
-from holdfast.core.objects import Alias, Object, Plan, Slice, Tree
+from holdfast.core.objects import Alias, EndpointPlan, Plan, Slice, Stored, Tree
 from holdfast.core.repair import broken_endpoints, only
 from holdfast.live.api import Api, Json
 from holdfast.live.watch import Change, follow
 from holdfast.live.wire import parse, path_of
 
+T = TypeVar("T")
 REPAIR_AFTER_SECONDS = 0.5
 """How long a name looks broken before it is repaired, and between two attempts."""
 
@@ -23,12 +29,11 @@ class Outlook:
 
     def __init__(self, api: Api, namespace: str, changed: asyncio.Event) -> None:
         self._api, self._namespace, self._changed = api, namespace, changed
-        self._objects: dict[str, Object] = {}
-        self._synced: set[type[Object]] = set()
-        self._stale = True
-        self._broken: tuple[str, ...] = ()
+        self._seen = Seen()
+        self._synced: set[type[Stored]] = set()
+        self._wanted: dict[str, EndpointPlan] = {}
         self._of = 0
-        self._since = 0.0
+        self._broken: dict[str, float] = {}
 
     async def watch(self) -> None:
         """Both watches, until cancelled."""
@@ -41,46 +46,121 @@ class Outlook:
         if self._synced != {Tree, Slice}:
             return None
         now = time.monotonic()
-        if self._stale or self._of != plan.generation:
-            found = broken_endpoints(plan, self._objects.values())
-            if found != self._broken or self._of != plan.generation:
-                self._since = now
-            self._broken, self._of, self._stale = found, plan.generation, False
-        if not self._broken or now - self._since < REPAIR_AFTER_SECONDS:
-            return None
-        return only(plan, self._broken)
+        self._look(plan, now)
+        due = [e for e, since in self._broken.items() if now - since >= REPAIR_AFTER_SECONDS]
+        return only(plan, due) if due else None
+
+    def _look(self, plan: Plan, now: float) -> None:
+        """Bring what is broken, and since when it is, up to date."""
+        doubtful: Iterable[str] = self._seen.doubtful
+        if self._of != plan.generation:
+            self._of, self._wanted = plan.generation, {e.endpoint: e for e in plan.endpoints}
+            self._broken, doubtful = {}, self._wanted
+        for endpoint in doubtful:
+            wanted = self._wanted.get(endpoint)
+            if wanted is None:
+                continue
+            alone = Plan(plan.generation, (wanted,))
+            if broken_endpoints(alone, self._seen.about(endpoint)):
+                self._broken.setdefault(endpoint, now)
+            else:
+                self._broken.pop(endpoint, None)
+        self._seen.doubtful.clear()
 
     def tried(self) -> None:
         """A repair has been tried: the next one waits its time."""
-        self._since = time.monotonic()
+        self._broken = dict.fromkeys(self._broken, time.monotonic())
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is something broken that is not due yet."""
         return bool(self._broken)
 
-    async def _follow(self, kind: type[Object]) -> None:
+    async def _follow(self, kind: type[Stored]) -> None:
         path = path_of(kind, self._namespace)
         async for change in follow(self._api, path, f"{MANAGED_LABEL}=true"):
             if change.event == "SYNCED":
                 self._synced.add(kind)
             else:
                 self._note(kind, change)
-            self._stale = True
             self._changed.set()
 
-    def _note(self, kind: type[Object], change: Change) -> None:
-        uid = change.obj["metadata"]["uid"]
+    def _note(self, kind: type[Stored], change: Change) -> None:
         found = _read(kind, change.obj)
-        if change.event == "DELETED" or found is None:
-            self._objects.pop(uid, None)
-        else:
-            self._objects[uid] = found
+        self._seen.forget(change.obj["metadata"]["uid"])
+        if found is not None and change.event != "DELETED":
+            self._seen.note(found)
 
 
-def _read(kind: type[Object], raw: Json) -> Object | None:
+class Seen:
+    """The Region's objects as seen so far, and the endpoints to which something has happened. An
+    object may be seen before another of its name is seen to go, so all is kept by uid."""
+
+    def __init__(self) -> None:
+        self.doubtful: set[str] = set()
+        self._objects: dict[str, Alias | Tree | Slice] = {}
+        self._aliases: dict[str, Alias] = {}
+        self._trees: dict[str, Tree] = {}
+        self._naming: dict[str, dict[str, Alias]] = {}
+        self._pieces: dict[str, dict[str, Slice]] = {}
+
+    def note(self, found: Alias | Tree | Slice) -> None:
+        self._objects[found.uid] = found
+        match found:
+            case Alias(endpoint, target):
+                self._aliases[endpoint] = found
+                self._naming.setdefault(target, {})[found.uid] = found
+            case Tree(name):
+                self._trees[name] = found
+            case Slice(tree_uid=owner):
+                self._pieces.setdefault(owner, {})[found.uid] = found
+        self._doubt(found)
+
+    def forget(self, uid: str) -> None:
+        """What was seen of this object, if anything was."""
+        found = self._objects.get(uid)
+        if found is None:
+            return
+        self._doubt(found)
+        del self._objects[uid]
+        match found:
+            case Alias(endpoint, target):
+                if self._aliases.get(endpoint) is found:
+                    del self._aliases[endpoint]
+                _take_out(self._naming, target, uid)
+            case Tree(name):
+                if self._trees.get(name) is found:
+                    del self._trees[name]
+            case Slice(tree_uid=owner):
+                _take_out(self._pieces, owner, uid)
+
+    def about(self, endpoint: str) -> tuple[Stored, ...]:
+        """All that an endpoint's answer is made of: its alias, the tree that it names, and that
+        tree's slices."""
+        alias = self._aliases.get(endpoint)
+        tree = self._trees.get(alias.target) if alias else None
+        pieces = self._pieces.get(tree.uid, {}).values() if tree else ()
+        return tuple(o for o in (alias, tree, *pieces) if o is not None)
+
+    def _doubt(self, about: Alias | Tree | Slice) -> None:
+        if isinstance(about, Alias):
+            self.doubtful.add(about.endpoint)
+            return
+        tree = about if isinstance(about, Tree) else self._objects.get(about.tree_uid)
+        if isinstance(tree, Tree):
+            self.doubtful.update(a.endpoint for a in self._naming.get(tree.name, {}).values())
+
+
+def _take_out(groups: dict[str, dict[str, T]], group: str, uid: str) -> None:
+    del groups[group][uid]
+    if not groups[group]:
+        del groups[group]
+
+
+def _read(kind: type[Stored], raw: Json) -> Alias | Tree | Slice | None:
     """Aliases and trees are both Services."""
-    if kind is Slice:
-        return parse(Slice, raw)
-    told = (raw["metadata"].get("labels") or {}).get(KIND_LABEL)
-    return parse({"alias": Alias, "tree": Tree}[told], raw) if told in ("alias", "tree") else None
+    told = (raw["metadata"].get("labels") or {}).get(KIND_LABEL, "")
+    of = Slice if kind is Slice else {"alias": Alias, "tree": Tree}.get(told)
+    found = None if of is None else parse(of, raw)
+    assert found is None or isinstance(found, Alias | Tree | Slice)
+    return found
