@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from e2e import pages
 from e2e.cluster_tools import (
     SYSTEM,
     Observer,
@@ -208,3 +209,10 @@ def test_nothing_has_a_finalizer(race: Race) -> None:
             meta = found["metadata"]
             if kind == "scenarios" or meta["namespace"].startswith("dns-race-"):
                 assert not meta.get("finalizers"), meta["name"]
+
+
+def test_the_pages_of_docs_show_what_stands_there(race: Race) -> None:
+    assert race.code == 0
+    for page in pages.pages_of("dns-race"):
+        for told in pages.shown(page):
+            assert pages.missing(told) == [], f"{page.name}: {told.command}"

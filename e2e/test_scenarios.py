@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from e2e import pages
 from e2e.cluster_tools import SYSTEM, Observer, empty, get, items, observing, run, until
 
 pytestmark = pytest.mark.cluster
@@ -103,3 +104,11 @@ def test_the_name_was_given_back_as_expected(ran: Ran) -> None:
         target = alias["spec"]["externalName"].partition(".")[0]
         trees = {t["metadata"]["name"] for t in items("services", "-n", space)}
         assert (target in trees) == (arm["dns"]["recoveredBy"] != "nobody"), arm["name"]
+
+
+def test_the_pages_of_docs_show_what_stands_there(ran: Ran) -> None:
+    found = pages.pages_of(ran.name)
+    assert found, "a failure without a page"
+    for page in found:
+        for told in pages.shown(page):
+            assert pages.missing(told) == [], f"{page.name}: {told.command}"
