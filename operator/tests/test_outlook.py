@@ -86,6 +86,16 @@ def test_what_looks_broken_for_a_while_is_picked_and_only_that(clock: Clock) -> 
     assert not eyes.sees.is_waiting
 
 
+def test_what_keeps_changing_and_stays_broken_is_repaired_all_the_same(clock: Clock) -> None:
+    eyes, newest = Eyes(), plan(2, *NAMES, addresses=ADDRESSES)
+    eyes.see(*healthy(2))
+    eyes.gone(*stand("s3", 2))
+    eyes.sees.broken(newest)
+    clock.now += REPAIR_AFTER_SECONDS
+    eyes.see(named("s3", 2))
+    assert eyes.sees.broken(newest) is not None
+
+
 def test_what_breaks_elsewhere_does_not_put_off_a_repair(clock: Clock) -> None:
     eyes, newest = Eyes(), plan(2, *NAMES, addresses=ADDRESSES)
     eyes.see(*healthy(2))
