@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from e2e import pages
 from e2e.cluster_tools import SYSTEM, get, items, kubectl, metrics, run
 
 pytestmark = pytest.mark.cluster
@@ -204,3 +205,10 @@ def test_nothing_is_left_over_but_what_the_scenario_owns(fixes: Fixes) -> None:
     own = [s for s in spaces if s["metadata"]["name"].startswith("wrong-fixes-")]
     assert len(own) == len(EXPECTED)
     assert all(s["metadata"]["ownerReferences"][0]["name"] == "wrong-fixes" for s in own)
+
+
+def test_the_pages_of_docs_show_what_stands_there(fixes: Fixes) -> None:
+    assert fixes.code == 0
+    for page in pages.pages_of("wrong-fixes"):
+        for told in pages.shown(page):
+            assert pages.missing(told) == [], f"{page.name}: {told.command}"
