@@ -1,11 +1,12 @@
 """Values to Kubernetes objects and back. Every field that a decision reads is written here."""
 
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any
 
 from holdfast.core import names
 from holdfast.core.intents import PatchAlias, Pin, Unpin
-from holdfast.core.lock import NO_RECORD
+from holdfast.core.lock import NO_RECORD, NO_RECORDS
 from holdfast.core.objects import (
     Alias,
     EndpointPlan,
@@ -127,7 +128,7 @@ def _alias(alias: Alias, namespace: str, region: str) -> Json:
         "annotations": {
             names.GENERATION_ANNOTATION: str(alias.generation),
             names.ROLLBACK_ANNOTATION: alias.rollback,
-            names.LOCK_ANNOTATION: alias.lock,
+            names.LOCK_ANNOTATION: "" if alias.lock in (NO_RECORD, NO_RECORDS) else alias.lock,
             names.WRITER_ANNOTATION: alias.writer,
         }
         | ({names.FROZEN_ANNOTATION: alias.frozen} if alias.frozen else {}),
@@ -171,22 +172,25 @@ def parse(kind: type[Any], raw: Json) -> Object:
             target=str(raw["spec"].get("externalName", "")).partition(".")[0],
             generation=_number(notes.get(names.GENERATION_ANNOTATION)),
             rollback=notes.get(names.ROLLBACK_ANNOTATION, ""),
-            lock=notes.get(names.LOCK_ANNOTATION, NO_RECORD),
+            lock=notes.get(names.LOCK_ANNOTATION, NO_RECORD if notes else NO_RECORDS),
             writer=notes.get(names.WRITER_ANNOTATION, ""),
             frozen=notes.get(names.FROZEN_ANNOTATION, ""),
             uid=uid,
             resource_version=version,
+            intact=_bears(meta, "alias", meta["name"]) and raw["spec"]["type"] == "ExternalName",
         )
     if kind is Tree:
         labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
         holders = (names.pin_holder(key) for key in notes)
+        endpoint, generation = names.tree_parts(meta["name"])
         return Tree(
             name=meta["name"],
             endpoint=labels.get(names.ENDPOINT_LABEL, ""),
-            generation=names.tree_generation(meta["name"]) or 0,
+            generation=generation,
             pins=tuple(sorted(h for h in holders if h is not None)),
             uid=uid,
             resource_version=version,
+            intact=_bears(meta, "tree", endpoint) and raw["spec"].get("clusterIP") == "None",
         )
     if kind is Slice:
         owners = meta.get("ownerReferences") or [{}]
@@ -214,15 +218,16 @@ def parse(kind: type[Any], raw: Json) -> Object:
 
 
 def plan_of(spec: Any) -> Plan:
-    return Plan(
-        int(spec["planGeneration"]),
-        tuple(
-            EndpointPlan(
-                e["name"], tuple(FrontEnd(a["address"], int(a["weight"])) for a in e["addresses"])
-            )
-            for e in spec["endpoints"]
-        ),
-    )
+    """Endpoints that share their front ends share them as values too: an enactor holds the whole
+    history, and a hundred plans of ten thousand addresses each would not fit into its memory."""
+    fleets: dict[tuple[tuple[str, int], ...], tuple[FrontEnd, ...]] = {}
+    endpoints = []
+    for e in spec["endpoints"]:
+        fleet = tuple((intern(a["address"]), int(a["weight"])) for a in e["addresses"])
+        if fleet not in fleets:
+            fleets[fleet] = tuple(FrontEnd(*f) for f in fleet)
+        endpoints.append(EndpointPlan(intern(e["name"]), fleets[fleet]))
+    return Plan(int(spec["planGeneration"]), tuple(endpoints))
 
 
 def patch_operations(patch: PatchAlias, namespace: str, region: str) -> list[Json]:
