@@ -54,7 +54,10 @@ End: TypeAlias = Literal["recovered", "timeout", "interrupted"]
 
 def drill(timeout: float, json_file: Path | None, kubeconfig: str | None) -> int:
     """Exit code: 0 every observable step done, 1 not."""
-    return uvloop.run(_drill(timeout, json_file, kubeconfig))
+    try:
+        return uvloop.run(_drill(timeout, json_file, kubeconfig))
+    except asyncio.CancelledError:
+        return EXIT_INTERRUPTED
 
 
 async def _drill(timeout: float, json_file: Path | None, kubeconfig: str | None) -> int:
@@ -66,21 +69,28 @@ async def _drill(timeout: float, json_file: Path | None, kubeconfig: str | None)
     with Teller() as teller:
         async with cluster(kubeconfig) as api:
             await apply(api, SCENARIO, raw)
+            course = Drill(api, teller)
             try:
-                course = Drill(api, teller)
                 end = await course.hold(timeout)
             finally:
                 await _take_away(api, teller)
-    report = judge(course.sights, time.time() if end != "recovered" else course.ended_at)
+    report = judge(course.sights, course.ended_at)
     if report.empty_at is None:
         return EXIT_INTERRUPTED
     print_report(report, end, NAME)
     if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(document(report, end, SPACE, NAME), indent=2) + "\n")
+        _write(json_file, document(report, end, SPACE, NAME))
     if end == "interrupted":
         return EXIT_INTERRUPTED
     return 0 if report.passed else 1
+
+
+def _write(path: Path, report: Json) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=2) + "\n")
+    except OSError as error:
+        raise ForPeople(f"{path}: {error.strerror}") from error
 
 
 async def _take_away(api: Api, teller: Teller) -> None:
@@ -117,7 +127,7 @@ class Drill:
                 end = "timeout"
             except asyncio.CancelledError:
                 end = "interrupted"
-        self.ended_at = time.time()
+            self.ended_at = time.time()
         return end
 
     @contextlib.asynccontextmanager
@@ -176,8 +186,9 @@ class Drill:
     def _show(self, report: Report) -> None:
         """A line for whatever is newly seen; below it where things stand."""
         assert report.empty_at is not None
-        seen = {f"{s.step} seen": s.seconds for s in report.steps if s.done is not Done.MISSED}
-        seen |= {f"the {s} answers": t for s, t in report.recovered.items()}
+        seen = {f"{s.step}: seen": s.seconds for s in report.steps if s.done is not Done.MISSED}
+        if report.recovered["authoritative"] is not None:
+            seen |= {f"the {s} server answers": t for s, t in report.recovered.items()}
         for what, seconds in seen.items():
             if seconds is not None and what not in self._shown:
                 self._shown.add(what)
@@ -226,7 +237,6 @@ class Drill:
 
 
 def _gist(message: str) -> str:
-    """Without the numbers that change every second."""
-    return (
-        message.partition(": plan ")[0].rstrip("0123456789 s") if ": plan " in message else message
-    )
+    """Without what changes every second: `arm practice: 3 s: plan 4; ...`."""
+    head, plan, _ = message.partition(" s: plan ")
+    return f"{head.rpartition(':')[0]}: plans come" if plan else message

@@ -39,6 +39,15 @@ class Response:
 
 async def ask(server: Server, name: str, family: Family, timeout: float = 1.0) -> Response:
     """One query over UDP. Never raises for what a network may do."""
+    answered = await _ask(server, name, family, timeout)
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        # wait_for of Python 3.11, below dnspython, loses a cancellation that comes with an answer.
+        raise asyncio.CancelledError
+    return answered
+
+
+async def _ask(server: Server, name: str, family: Family, timeout: float) -> Response:
     query = dns.message.make_query(name, QUERY_TYPES[family])
     try:
         message = await dns.asyncquery.udp(
