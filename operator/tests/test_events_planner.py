@@ -276,6 +276,7 @@ def test_with_self_repair_a_plan_is_made_above_an_alias_that_is_above_all_plans(
         await until(lambda: stage.plans() == [ONE])
         stage.alias(40)
         await until(lambda: stage.plans() == [ONE, (41, ("10.0.0.1",))])
+        stage.role._changed.set()
         await a_while()
         assert len(stage.plans()) == 2
         (notice,) = stage.said.said
