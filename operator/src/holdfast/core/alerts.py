@@ -9,7 +9,7 @@ Ranges are no multiple of the scrape interval: whether a range includes its left
 in Prometheus 2 and 3.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, TypeAlias
@@ -151,21 +151,15 @@ class Alert:
     page: str
     beats: Green
 
-    def firings(
+    def firing(
         self, samples: Samples, start: float, end: float, every: float = EVALUATE_SECONDS
-    ) -> list[tuple[float, Labels]]:
-        """When it begins to fire, and for which group, if evaluated from `start` on."""
+    ) -> Iterator[tuple[float, frozenset[Labels]]]:
+        """For which groups it fires, at each evaluation from `start` on."""
         active: dict[Labels, float] = {}
-        firing: set[Labels] = set()
-        found = []
         for n in range(int((end - start) // every) + 1):
             t = start + n * every
-            now = self.expression.at(t, samples)
-            active = {g: active.get(g, t) for g in now}
-            due = {g for g, since in active.items() if t - since >= self.for_seconds}
-            found += [(t, g) for g in sorted(due - firing, key=sorted)]
-            firing = due
-        return found
+            active = {g: active.get(g, t) for g in self.expression.at(t, samples)}
+            yield t, frozenset(g for g, since in active.items() if t - since >= self.for_seconds)
 
 
 def _group(labels: Labels, by: tuple[str, ...]) -> Labels:
@@ -282,5 +276,10 @@ def evaluate(
     samples: Samples, start: float, end: float, every: float = EVALUATE_SECONDS
 ) -> dict[str, float]:
     """When each alert first fires, by its name; those that never do are absent."""
-    found = {a.name: a.firings(samples, start, end, every) for a in ALERTS}
-    return {name: firings[0][0] for name, firings in found.items() if firings}
+    found = {}
+    for alert in ALERTS:
+        firing = (t for t, groups in alert.firing(samples, start, end, every) if groups)
+        first = next(firing, None)
+        if first is not None:
+            found[alert.name] = first
+    return found
