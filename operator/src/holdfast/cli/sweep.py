@@ -1,4 +1,5 @@
-"""`holdfast sweep`: how likely the race is by itself, over a grid of knobs and many seeds."""
+"""`holdfast sweep`: how likely the race is by itself, over a grid of knobs and many seeds; and what
+a run of a Scenario of mode Jitter will show."""
 
 import argparse
 import os
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from holdfast.cli.ablate_picture import require_matplotlib
 from holdfast.cli.files import ForPeople, read_scenario
+from holdfast.cli.prediction import predict_runs
 from holdfast.cli.simulate import seed, write_json
 from holdfast.cli.strict import admit
 from holdfast.cli.sweep_picture import draw
@@ -18,10 +20,12 @@ from holdfast.core.document import Json
 from holdfast.core.region import Region, region_of
 from holdfast.core.scenario import Arm, Scenario, scenario_of
 from holdfast.sim.knobs import KNOBS, Value, cells, vary
+from holdfast.sim.prediction import RUNS
 from holdfast.sim.sweep import has_columns, sweep
 
 DEFAULT = ("retention=1,2,3",)
 WIDTH = 118
+SEEDS = 2048
 SEEDS_MAX, HOURS_MAX = 1_000_000, 10_000.0
 
 
@@ -35,7 +39,9 @@ def add_command(commands: Any) -> None:
         "sweep",
         help="how likely the race is by itself: a grid of knobs, many seeds; needs no cluster",
         description="No holds: enactors contend under latencies, jitter and rare stalls, and every "
-        "run ends with its race or with its time. Same seed, same figures.",
+        "run ends with its race or with its time. Same seed, same figures. A Scenario of mode "
+        "Jitter is run as it is, and no knob is turned, unless --vary names one: what is told then "
+        "is what one run of it will show.",
         epilog=f"knobs:\n{knobs}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,8 +56,19 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--vary", action="append", metavar="KNOB=V,V", help=f"repeatable; default: {DEFAULT[0]}"
     )
-    parser.add_argument("--seeds", type=int, default=2048, metavar="N", help="runs of every cell")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help=f"runs of every cell ({SEEDS}), of every arm ({RUNS})",
+    )
     parser.add_argument("--hours", type=float, default=0.5, metavar="H", help="of each run")
+    parser.add_argument(
+        "--latencies",
+        type=Path,
+        metavar="FILE",
+        help="mode Jitter: what planner and enactors of a cluster say at /metrics",
+    )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the first run's")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
@@ -62,10 +79,14 @@ def add_command(commands: Any) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
+    raw = admit(read_scenario(arguments.scenario), arguments.scenario)
+    if raw["spec"]["mode"] == "Jitter" and not arguments.vary:
+        return predict_runs(raw, arguments)
+    arguments.seeds = SEEDS if arguments.seeds is None else arguments.seeds
     pictures = arguments.picture or []
     if pictures:
         require_matplotlib(pictures)
-    scenario, arm = _arm(arguments.scenario, arguments.arm)
+    scenario, arm = _arm(raw, arguments.scenario, arguments.arm)
     region = _region(scenario, arm)
     try:
         varied = dict(vary(text) for text in arguments.vary or DEFAULT)
@@ -91,8 +112,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _arm(name: str, wanted: str | None) -> tuple[Scenario, Arm]:
-    raw = admit(read_scenario(name), name)
+def _arm(raw: Json, name: str, wanted: str | None) -> tuple[Scenario, Arm]:
     scenario = scenario_of(raw["metadata"]["name"], "swept", raw["spec"])
     found = [a for a in scenario.arms if wanted in (None, a.name)]
     if not found:

@@ -1,6 +1,7 @@
 """The result as people read it: an arm a column, a question a row."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -33,6 +34,9 @@ STORY = {
     "acted",
     "actFailed",
     "answeredAgain",
+    "alert",
+    "partial",
+    "whole",
 }
 
 
@@ -56,6 +60,8 @@ def _table(arms: list[Json]) -> Table:
         table.add_column(arm["name"], overflow="fold")
     for label, read in ROWS:
         table.add_row(label, *(read(arm) for arm in arms))
+    if any("contention" in (arm.get("dns") or {}) for arm in arms):
+        table.add_row("writes behind the newest plan", *map(_behind, arms))
     return table
 
 
@@ -85,6 +91,30 @@ def _saw(server: str) -> Callable[[Json], str]:
     return read
 
 
+def _by_code(arm: Json) -> str:
+    """What a dashboard shows: the share of answers that are NOERROR, the empty ones too."""
+    seen = (arm.get("dns") or {}).get("authoritative") or {}
+    if not seen.get("queries"):
+        return ""
+    good = seen["ok"] + seen["stale"] + seen["empty"]
+    return f"{100 * good / seen['queries']:.4g} %"
+
+
+def _alerted(arm: Json) -> str:
+    """How long after the first empty answer somebody would have been told."""
+    dns = arm.get("dns") or {}
+    if "alerts" not in dns:
+        return ""
+    told = [
+        f"{alert['afterFirstEmptySeconds']} s: {name.removeprefix('Holdfast')}"
+        for name, alert in dns["alerts"].items()
+        if "afterFirstEmptySeconds" in alert
+    ]
+    if told or not (dns.get("authoritative") or {}).get("empty"):
+        return ", ".join(told) or ", ".join(dns["alerts"]) or "none"
+    return "none by the end"
+
+
 def _count(*path: str) -> Callable[[Json], str]:
     def read(arm: Json) -> str:
         found: Any = arm.get("dns") or {}
@@ -93,6 +123,19 @@ def _count(*path: str) -> Callable[[Json], str]:
         return "" if found is None else str(found)
 
     return read
+
+
+def _behind(arm: Json) -> str:
+    """Mode Jitter: how many writes were how old."""
+    seen = (arm.get("dns") or {}).get("contention")
+    if not seen:
+        return ""
+    late: Counter[int] = Counter()
+    for zone in seen["byZone"].values():
+        late.update({int(n): times for n, times in zone["behind"].items() if n != "0"})
+    if not late:
+        return f"none of {seen['flips']}"
+    return f"{late.total()} of {seen['flips']}, {max(late)} plans at most"
 
 
 def _listed(field: str) -> Callable[[Json], str]:
@@ -106,6 +149,8 @@ ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
     ("verdict", _verdict),
     ("customers, at the server", _saw("authoritative")),
     ("customers, through the resolver", _saw("resolver")),
+    ("success by response code", _by_code),
+    ("alert after", _alerted),
     ("recovered by", _count("recoveredBy")),
     ("stale writes applied", _count("staleWritesApplied")),
     ("stale writes refused (409)", _count("staleWritesRefused", "conflict")),
@@ -125,46 +170,36 @@ def _story(console: Console, arm: Json) -> None:
         console.print(f"  {line['t']:7.2f}  {line.get('zone', ''):11} {_sentence(line)}")
 
 
+SENTENCES: Mapping[str, str] = {
+    "released": "let go from {step}",
+    "overdue": "let go from {step}",
+    "staleFlip": "[red]flips back from {fromGeneration} to {toGeneration}[/] "
+    "(resourceVersion {resourceVersionBefore} → {resourceVersionAfter})",
+    "refused": "[green]its stale write is refused: 409[/] ({object})",
+    "dropped": "[green]drops its stale plan on its own re-read[/] ({object})",
+    "liveTreeDeleted": "[red]{object} is deleted while the alias names it[/]",
+    "aliasNamesNothing": "[red]{object} names nothing[/]",
+    "aliasNamesATreeAgain": "{object} names a tree again",
+    "firstEmptyAnswer": "[red]first empty answer (NOERROR, 0 addresses) from the {object} "
+    "server[/]",
+    "answeredAgain": "[green]the {object} server answers with addresses again[/]",
+    "stuck": "[red]cannot apply {object}: the rollback record has nothing to name[/]",
+    "cleaned": "has finished its deletes",
+    "alert": "[yellow]{object} fires[/]",
+    "acted": "{actor}: {message}",
+    "actFailed": "[red]{actor} could not: {message}[/]",
+    "partial": "{object} is live at some endpoints only: {message}",
+    "whole": "every endpoint is on {object}",
+}
+
+
 def _sentence(line: Json) -> str:
-    step, obj = line.get("step", ""), line["object"]
-    generation = line.get("generation")
-    plan = f" with plan {generation}" if generation else ""
-    match line["event"]:
-        case "held":
-            victims = f", about to delete {line['victims']}" if line.get("victims") else ""
-            return f"held at {step}{plan}{victims}"
-        case "released" | "overdue":
-            return f"let go from {step}"
-        case "staleFlip":
-            before, after = line["resourceVersionBefore"], line["resourceVersionAfter"]
-            return (
-                f"[red]flips back from {line['fromGeneration']} to {line['toGeneration']}[/] "
-                f"(resourceVersion {before} → {after})"
-            )
-        case "refused":
-            return f"[green]its stale write is refused: 409[/] ({obj})"
-        case "dropped":
-            return f"[green]drops its stale plan on its own re-read[/] ({obj})"
-        case "liveTreeDeleted":
-            return f"[red]{obj} is deleted while the alias names it[/]"
-        case "aliasNamesNothing":
-            return f"[red]{obj} names nothing[/]"
-        case "aliasNamesATreeAgain":
-            return f"{obj} names a tree again"
-        case "firstEmptyAnswer":
-            return f"[red]first empty answer (NOERROR, 0 addresses) from the {obj} server[/]"
-        case "stuck":
-            return f"[red]cannot apply {obj}: the rollback record has nothing to name[/]"
-        case "cleaned":
-            return "has finished its deletes"
-        case "acted":
-            return f"{line.get('actor', '')}: {line.get('message', '')}"
-        case "actFailed":
-            return f"[red]{line.get('actor', '')} could not: {line.get('message', '')}[/]"
-        case "answeredAgain":
-            return f"[green]the {obj} server answers with addresses again[/]"
-        case other:
-            return f"{other} {obj}"
+    told = {"step": "", "actor": "", "message": "", **line}
+    if line["event"] == "held":
+        plan = f" with plan {line['generation']}" if line.get("generation") else ""
+        victims = f", about to delete {line['victims']}" if line.get("victims") else ""
+        return f"held at {told['step']}{plan}{victims}"
+    return SENTENCES.get(line["event"], "{event} {object}").format(**told)
 
 
 def _advice(console: Console, arm: Json) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from holdfast.core.objects import Family
 
-
 PROBED_MAX = 5
 """Endpoints of a Region that a probe asks for: its first ones."""
 

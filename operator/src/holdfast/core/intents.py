@@ -160,3 +160,9 @@ Intent: TypeAlias = (
     | Reach
 )
 MUTATIONS = (Create, Replace, Overwrite, PatchAlias, Pin, Unpin, Delete)
+
+
+def call_name(intent: Intent) -> str:
+    """What a call is, as metrics and latencies name it: `CreateTree`, `PatchAlias`."""
+    kind = getattr(intent, "kind", type(getattr(intent, "obj", None)))
+    return type(intent).__name__ + ("" if kind is type(None) else kind.__name__)

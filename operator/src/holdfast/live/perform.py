@@ -19,6 +19,7 @@ from holdfast.core.intents import (
     Reach,
     Replace,
     Unpin,
+    call_name,
 )
 from holdfast.core.names import service_fqdn
 from holdfast.core.objects import Alias, Object, Plan, Tree
@@ -93,9 +94,7 @@ class Performer:
         began = time.monotonic()
         reply = await self._perform(intent)
         if not isinstance(intent, Pick | Reach):
-            kind = getattr(intent, "kind", type(getattr(intent, "obj", None)))
-            name = "" if kind is type(None) else kind.__name__
-            metrics.CALL.labels(f"{type(intent).__name__}{name}").observe(time.monotonic() - began)
+            metrics.CALL.labels(call_name(intent)).observe(time.monotonic() - began)
         return reply
 
     async def _perform(self, intent: Intent) -> Reply:

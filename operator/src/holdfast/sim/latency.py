@@ -1,10 +1,11 @@
 """How long things take: quantiles, measured on a cluster."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
-from holdfast.core.intents import Get, Intent, List, Prove
+from holdfast.core.intents import Get, Intent, List, Prove, call_name
 from holdfast.sim.quantiles import Table, tabulate
 
 SIZE = 4096
@@ -58,7 +59,12 @@ class Latencies:
     """Of a whole proof, where no DNS server is modelled: from the write of a tree's last slice to
     the answer that bears its addresses."""
 
+    calls: Mapping[str, Latency] = field(default_factory=dict)
+    """Of single calls, by their names in metrics, where they are known better."""
+
     def of(self, intent: Intent) -> Latency:
+        if self.calls and (known := self.calls.get(call_name(intent))):
+            return known
         match intent:
             case Get():
                 return self.get

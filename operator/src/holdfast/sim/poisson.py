@@ -27,6 +27,25 @@ def rate(events: int, hours: float, confidence: float = CONFIDENCE) -> Rate:
     return Rate(events / hours, low / hours, high / hours)
 
 
+def share(hits: int, of: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The exact (Clopper and Pearson's) interval of a chance, from `hits` of so many."""
+    tail = (1 - confidence) / 2
+    low = _root(lambda p: 1 - _binomial_at_most(hits - 1, of, p), tail) if hits else 0.0
+    high = _root(lambda p: 1 - _binomial_at_most(hits, of, p), 1 - tail) if hits < of else 1.0
+    return low, high
+
+
+def _binomial_at_most(hits: int, of: int, chance: float) -> float:
+    """The chance of `hits` or fewer, of fewer than all."""
+    if chance in (0.0, 1.0):
+        return 1.0 - chance
+    yes, no, every = math.log(chance), math.log1p(-chance), math.lgamma(of + 1)
+    return math.fsum(
+        math.exp(every - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * yes + (of - k) * no)
+        for k in range(hits + 1)
+    )
+
+
 def probability(per_hour: float) -> float:
     """Of at least one event in an hour."""
     return -math.expm1(-per_hour)
@@ -51,6 +70,12 @@ def _solve(rising: Callable[[float], float], wanted: float) -> float:
     low, high = 0.0, 1.0
     while rising(high) < wanted:
         low, high = high, 2 * high
+    return _root(rising, wanted, low, high)
+
+
+def _root(
+    rising: Callable[[float], float], wanted: float, low: float = 0.0, high: float = 1.0
+) -> float:
     for _ in range(100):
         middle = (low + high) / 2
         if rising(middle) < wanted:
