@@ -43,11 +43,16 @@ CHECK_TO_WRITE = Histogram(
     ["region"],
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
+CALL_BUCKETS = (
+    *(0.001, 0.0015, 0.002, 0.0025, 0.003, 0.004, 0.005, 0.006, 0.008),
+    *(0.01, 0.012, 0.015, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 5, 30, 90),
+)
+"""Seconds: fine enough for the simulator to be told how quick a cluster is."""
 CALL = Histogram(
     "holdfast_call_seconds",
     "Duration of each kind of call; Prove is the wait until a new tree is served.",
     ["call"],
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30, 90),
+    buckets=CALL_BUCKETS,
 )
 DELETED = Counter("holdfast_trees_deleted_total", "Trees deleted by the cleaner.", ["region"])
 ANSWERS = Counter(
