@@ -1,13 +1,18 @@
 """What a drill's report looks like, to people and to programs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from holdfast.cli.word import stamp
-from holdfast.core.drill import SERVERS, Done, Report
+from holdfast.core.drill import SERVERS, Done, Report, Server
 
+CALLED: Mapping[Server, str] = {
+    "authoritative": "the authoritative server",
+    "resolver": "the resolver",
+}
 COLOURS = {
     Done.DONE: "green",
     Done.MISSED: "red",
@@ -54,7 +59,7 @@ def print_report(report: Report, end: str, name: str, console: Console | None = 
     for server in SERVERS:
         seconds = report.recovered[server]
         said = f"after {seconds:.1f} s" if seconds is not None else "[red]not recovered[/]"
-        console.print(f"{name} at the {server + ':':15} {said}")
+        console.print(f"{name} at {CALLED[server] + ':':25} {said}")
     table = Table(show_lines=False)
     for column in ("step", "", "seconds", ""):
         table.add_column(column, justify="right" if column == "seconds" else "left")

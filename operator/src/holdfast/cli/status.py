@@ -19,7 +19,7 @@ from holdfast.live.resolver import Response, Server, ask
 from holdfast.live.wire import parse, path_of, selector_of
 
 PLANS_SHOWN = 3
-WIDTH = 110
+TREES_SHOWN = 6
 
 
 def dns_status(namespace: str | None, kubeconfig: str | None, dns_server: str | None = None) -> int:
@@ -42,7 +42,7 @@ async def _all(api: Api, kind: type[Object], space: str) -> list[Object]:
 
 
 async def _print(api: Api, home: Home, asked: Servers) -> None:
-    console = Console(width=WIDTH, highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     space, region = home.space, home.region
     plans = [p for p in await _all(api, Plan, space) if isinstance(p, Plan)]
     trees = {t.name for t in await _all(api, Tree, space) if isinstance(t, Tree)}
@@ -96,7 +96,8 @@ def _print_alias(console: Console, alias: Alias, trees: set[str], newest: int) -
         (t for t in trees if t.rpartition("-p")[0] == alias.endpoint),
         key=lambda t: tree_generation(t) or 0,
     )
-    console.print(f"trees     {', '.join(own) or 'none'}")
+    more = "..., " if len(own) > TREES_SHOWN else ""
+    console.print(f"trees     {len(own)}: {more}{', '.join(own[-TREES_SHOWN:]) or 'none'}")
 
 
 async def _print_answers(console: Console, home: Home, alias: Alias, asked: Servers) -> None:
