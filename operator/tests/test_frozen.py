@@ -9,7 +9,7 @@ from holdfast.core.freeze import FOREVER, Freeze
 from holdfast.core.guards import LOCKS, Fence
 from holdfast.core.intents import Create, Overwrite, PatchAlias, Replace, Step
 from holdfast.core.invariants import overrides_a_freeze
-from holdfast.core.objects import Alias
+from holdfast.core.objects import Alias, Tree
 from holdfast.core.override import Failed, freeze, thaw
 from holdfast.core.places import AtPick, AtTurn
 from holdfast.core.replies import TimedOut
@@ -149,15 +149,29 @@ def test_a_lost_reply_leads_to_a_second_look_and_not_to_a_second_write(fence: Fe
     assert api.writes[written:] == []
 
 
-def test_the_safe_profile_repairs_nothing_that_a_human_has_frozen() -> None:
-    """The frozen alias names nothing: the human has it, and the repair waits for the thaw."""
+def test_a_repair_gives_a_frozen_name_its_tree_back_and_moves_nothing() -> None:
     api, how = FakeApi(admission=True), safe()
     run(api, A, how, 1)
     freezes(api)
-    del api.objects[next(k for k in api.objects if k[1] == "dynamodb-p1")]
+    before = alias(api)
+    del api.objects[Tree, "dynamodb-p1"]
     assert api.answer("dynamodb") == ()
     outcome = Driven(enact(A, how, AtPick(1)), api).finish()
     assert isinstance(outcome, Frozen)
+    assert alias(api) == before
+    assert api.answer("dynamodb") == ("10.0.0.1",)
+
+
+def test_a_frozen_alias_that_names_another_thing_waits_for_the_thaw() -> None:
+    """Even if it names nothing: the human has it."""
+    api, how = FakeApi(), safe()
+    run(api, A, how, 1)
+    freezes(api)
+    api.perform(Replace(Alias(**_fields(alias(api)) | {"target": "dynamodb-p4711"})))
+    for _ in range(3):
+        outcome = Driven(enact(A, how, AtPick(1)), api).finish()
+        assert isinstance(outcome, Frozen)
+        assert (alias(api).target, api.answer("dynamodb")) == ("dynamodb-p4711", ())
     Driven(thaw(), api).finish()
     assert Driven(enact(A, how, outcome.then), api).finish() == Applied(1)
     assert api.answer("dynamodb") == ("10.0.0.1",)

@@ -82,6 +82,8 @@ class Enactor:
         self._deferrals = 0
         self._book = Book(replace(self._actors.get(self._zone, ActorView(self._zone)), hold=""))
         self._client.later(down_seconds, self._begin)
+        if self._site.region.guards.repairs:  # the timer of one that was due died, too
+            self._client.later(down_seconds + REPAIR_AFTER_SECONDS, self._news)
 
     def stop(self) -> None:
         """Go for good, wherever it stands: scaled away."""
@@ -117,7 +119,8 @@ class Enactor:
         now, since = self._site.kernel.now, self._broken_since
         if since is None or now - since < REPAIR_AFTER_SECONDS:
             return None
-        return only(newest, self._broken())
+        broken = self._broken()  # of a newer plan, other things may be
+        return only(newest, broken) if broken else None
 
     def _planned(self, change: Change) -> None:
         if isinstance(change.obj, Plan):
