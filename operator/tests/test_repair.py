@@ -19,7 +19,7 @@ from holdfast.core.places import AtPick, Place
 from holdfast.core.region import region_of
 from holdfast.core.repair import broken_endpoints, only
 from holdfast.core.replies import Exists, Read, Rejected, Reply
-from holdfast.core.rounds import Applied, Deferred, Round
+from holdfast.core.rounds import Applied, Deferred, Refused, Round
 from holdfast.core.starts import LONG_SECONDS, THE_DEAD
 from holdfast.fake import FakeApi, Lost
 from holdfast.sim.board import Board
