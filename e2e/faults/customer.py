@@ -15,7 +15,10 @@ from holdfast.core.names import tree_generation
 from holdfast.live.resolver import Server
 
 INTERVAL_SECONDS = 0.05
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 2.0
+TURNS = 5
+"""In how many parts all of them ask, one after the other: a burst of answers would be lost."""
+_BUFFER = 2**22
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class Customers:
     def __init__(self, server: Server) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._socket.connect((server.address, server.port))
         self._asking: dict[str, tuple[Customer, bytes]] = {}
         self._open: dict[int, tuple[Customer, float]] = {}
@@ -86,18 +90,19 @@ class Customers:
         self._asking.pop(customer.name)
 
     async def _ask_for_ever(self) -> None:
-        due = time.monotonic()
+        due, turn = time.monotonic(), 0
         while True:
             now = time.monotonic()
             for number in [n for n, (_, at) in self._open.items() if now - at > PATIENCE_SECONDS]:
                 customer, _ = self._open.pop(number)
                 customer.missing += customer.answered > 0
-            for customer, query in list(self._asking.values()):
+            for customer, query in list(self._asking.values())[turn::TURNS]:
                 self._id = (self._id + 1) % 65536
                 self._open[self._id] = (customer, now)
                 with contextlib.suppress(OSError):  # then there is no answer either
                     self._socket.send(self._id.to_bytes(2, "big") + query)
-            due = max(due + INTERVAL_SECONDS, now)
+            turn = (turn + 1) % TURNS
+            due = max(due + INTERVAL_SECONDS / TURNS, now)
             await asyncio.sleep(due - time.monotonic())
 
     def _hear(self) -> None:

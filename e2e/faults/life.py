@@ -14,6 +14,8 @@ from e2e.faults.processes import Process
 from e2e.faults.site import REGION, Site, authoritative, namespace
 from e2e.faults.state import Facts, Reader
 from e2e.faults.traffic import Sent, Traffic
+from e2e.install import NAMESPACE as SYSTEM
+from e2e.install import RELEASE
 from holdfast.core.actor import Actor
 from holdfast.core.names import CAPACITY_ANNOTATION, plan_name, service_fqdn
 from holdfast.live.api import Api, Json
@@ -27,8 +29,11 @@ LOCK_SECONDS = 3
 """Short, for the lock of the dead must expire before its successor goes on; and yet longer than
 all that is done under it."""
 QUIET_SECONDS = 2.0
-GIVE_UP_SECONDS = 8.0
-"""Without any write or open call: longer than every pause of planner and enactor."""
+GIVE_UP_SECONDS = 5.0
+"""Without any write or open call, while every enactor waits for a plan: longer than every pause of
+the planner."""
+STUCK_SECONDS = 15.0
+"""As long, wherever they stand."""
 PATIENCE_SECONDS = 90.0
 CALM_SECONDS = 0.3
 STEADY = 200
@@ -130,6 +135,7 @@ class Stage:
         return Process(name, role, self._space, self._site.proxy, self.traffic, plans=True)
 
     async def play(self, fault: AnyFault | None, busy: asyncio.Semaphore) -> Outcome:
+        """`busy` is held while there is something to do, and not while a late write is awaited."""
         life, traffic = self._life, self.traffic
         async with busy:
             await self._lay()
@@ -148,9 +154,12 @@ class Stage:
             applied = await self._settled(life.under_test)
             for generation in range(life.under_test + 1, self._newest + 1):
                 await self._calmly(generation, change=True)
+            if life.overtaking:
+                await self._settled(self._newest)
+        traffic.may_arrive.set()
         await self._late_ones()
         async with busy:
-            if traffic.has_late or life.overtaking:
+            if traffic.has_late:
                 await self._settled(self._newest)
             after = await self._facts()
             own = tuple(traffic.sent[since:])
@@ -175,8 +184,6 @@ class Stage:
     def _arm(self, fault: AnyFault | None) -> None:
         if fault is not None:
             self.traffic.arm(fault)
-        for clock in self._clocks.values():
-            clock.reach("pick")  # where an enactor stands while there is no plan
 
     @property
     def _newest(self) -> int:
@@ -191,6 +198,9 @@ class Stage:
         api, life = self._site.api, self._life
         await api.ensure("/api/v1/namespaces", namespace(self._space))
         await api.ensure(f"{self._core}/serviceaccounts", {"metadata": {"name": "default"}})
+        for role in ("planner", "enactor"):
+            path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self._space}/rolebindings"
+            await api.ensure(path, _binding(role))
         for pod in ("store-1", "store-2"):
             await api.ensure(f"{self._core}/pods", _pod(pod))
         await self._address("store-1", STEADY)
@@ -260,7 +270,11 @@ class Stage:
             applied = self._site.ground.is_applied(self._space, generation, self._kept)
             applied_at = (applied_at or now) if applied else None
             silence = min(self.traffic.quiet_for(), now - began)
-            if silence >= GIVE_UP_SECONDS or (applied and silence >= quiet):
+            rest = all(c.done for c in self._clocks.values())
+            if silence >= STUCK_SECONDS or (rest and silence >= GIVE_UP_SECONDS):
+                break
+            done = all(c.done >= generation for c in self._clocks.values())
+            if applied and done and silence >= quiet:
                 break
             await asyncio.sleep(0.05)
         return applied_at
@@ -277,6 +291,18 @@ class Stage:
                 dead = "" if pod == process.pods[-1] else "dead "
                 names[f"{zone}/{pod}"] = f"{dead}{name}"
         return await Reader(self._site, self._space, self._life.under_test, names).facts()
+
+
+def _binding(role: str) -> Json:
+    """An operator that is installed watches this Region, too, and leaves it alone, for it says
+    that it is paused. Without the right to look it would ask for it again and again."""
+    group = "rbac.authorization.k8s.io"
+    name = f"{RELEASE}-{role}"
+    return {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": f"{name}-arm"},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": SYSTEM}],
+    }
 
 
 def _pod(name: str) -> Json:

@@ -143,6 +143,7 @@ class Proxy:
 
     async def _send_late(self, request: web.Request, line: Line, body: bytes) -> None:
         await asyncio.sleep(DELAY_SECONDS)
+        await line.traffic.may_arrive.wait()
         try:
             await self._send(request, line, body, late=True)
         finally:

@@ -15,7 +15,9 @@ from e2e.faults.site import Site, site
 from e2e.faults.verdict import Verdict, judge
 
 AT_ONCE = 40
-"""Lives under way. Those that wait for a late write do not count."""
+"""Lives with something to do. Those that wait for a late write do not count."""
+ALIVE = 110
+"""Lives under way, with a customer each."""
 
 _Key: TypeAlias = tuple[str, Life]
 
@@ -57,13 +59,15 @@ async def sweep(chosen: Sequence[Case], at_once: int = AT_ONCE) -> Sweep:
 class _Players:
     def __init__(self, shared: Site, at_once: int) -> None:
         self._site, self._busy = shared, asyncio.Semaphore(at_once)
+        self._alive = asyncio.Semaphore(ALIVE)
         self._numbers = itertools.count(1)
 
     async def play(self, key: _Key, fault: AnyFault | None) -> Outcome:
         guards, life = key
-        space = f"{self._site.run}-{next(self._numbers)}"
-        stage = Stage(self._site, space, life, cases.GUARDS[guards])
-        return await stage.play(fault, self._busy)
+        async with self._alive:
+            space = f"{self._site.run}-{next(self._numbers)}"
+            stage = Stage(self._site, space, life, cases.GUARDS[guards])
+            return await stage.play(fault, self._busy)
 
     async def try_to(self, case: Case) -> Outcome | Exception:
         """One case that breaks does not end the others."""

@@ -43,13 +43,15 @@ class Sent:
 
 class Traffic:
     """One case's. `plan` is the generation from which writes get their names; `under_way` counts
-    the calls that have no answer yet, `late` the writes that are still to arrive."""
+    the calls that have no answer yet, `late` the writes that are still to arrive, which they do
+    when their time has come and they `may_arrive`."""
 
     def __init__(self) -> None:
         self.plan = 0
         self.sent: list[Sent] = []
         self.under_way = 0
         self.late = 0
+        self.may_arrive = asyncio.Event()
         self.struck_at: float | None = None
         self._fault: AnyFault | None = None
         self._seen = 0

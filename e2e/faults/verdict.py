@@ -106,8 +106,8 @@ def _of_customers(seen: Outcome) -> Iterator[str]:
     customer = seen.customer
     if customer.lapses:
         yield f"{len(customer.lapses)} empty answers"
-    if customer.answered < 20:
-        yield f"only {customer.answered} answers were seen"
+    if customer.answered < 20 or customer.missing > customer.answered / 10:
+        yield f"blind: {customer.answered} answers were seen, {customer.missing} never came"
     if customer.generations != sorted(customer.generations):
         yield f"answers went back: {customer.generations}"
 
@@ -140,7 +140,7 @@ def _of_a_write(case: Case) -> Iterator[Reason]:
             yield Reason.SOONER
     if cleans and case.harm in _NO_EFFECT:
         yield Reason.LATER
-    if (case.what, case.harm) in _UNTRIMMED:
+    if (case.what, case.harm) in _UNTRIMMED and case.life is not FIRST:
         yield Reason.UNTRIMMED
     if case.harm is Harm.DELAY and case.what == "take lock":
         yield Reason.EXPIRED
@@ -225,7 +225,8 @@ def _is_skipped(d: Difference, _: Outcome, seen: Outcome) -> bool:
     """Afterwards the plan before is live; at the end the plans after it, and this one was never
     enacted."""
     if d.when == "effects":
-        return d.what in ("create tree", "create slice", "delete tree") and d.seen is None
+        never = ("create tree", "create slice", "delete tree", "delete tree -1")
+        return d.what in never and d.seen is None
     if d.when == "after":
         return _rests_on_the_plan_before(seen.after)
     return d.what.startswith(("tree dynamodb ", "alias dynamodb rollback"))
