@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from holdfast.core.guards import effective
 from holdfast.core.intents import Create, Intent
 from holdfast.core.objects import Plan
 from holdfast.core.region import region_of
@@ -54,8 +55,9 @@ class Stage:
         return sorted((p.generation, p.endpoints[0].addresses()) for p in found)
 
 
-def raw(newest: int) -> dict[str, Any]:
-    return {"metadata": {"generation": 1}, "status": {"newestPlan": newest}}
+def raw(newest: int, **status: Any) -> dict[str, Any]:
+    said = {"newestPlan": newest, "observedGeneration": 1, "guards": effective(REGION.guards)}
+    return {"metadata": {"generation": 1}, "status": said | status}
 
 
 def on(stage: Stage, story: Callable[[Stage], Awaitable[None]]) -> None:
@@ -150,5 +152,7 @@ def test_a_report_that_somebody_has_overwritten_is_said_anew() -> None:
         assert stage.stub.told == [1], "it says what we said: nothing to write"
         stage.role.update(REGION, raw(0))
         await until(lambda: stage.stub.told == [1, 1])
+        stage.role.update(REGION, raw(1, guards={"dns": {"fence": "None"}}))
+        await until(lambda: stage.stub.told == [1, 1, 1])
 
     on(Stage(), story)

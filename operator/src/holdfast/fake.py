@@ -176,7 +176,7 @@ class FakeApi:
     def served(self, tree: str) -> tuple[str, ...]:
         """The addresses that the tree's own name answers with."""
         root = self.objects.get((Tree, tree))
-        if not isinstance(root, Tree):
+        if not (isinstance(root, Tree) and root.intact):
             return ()
         pieces = [o for o in self.objects.values() if isinstance(o, Slice)]
         return tuple(sorted(a for p in pieces if p.tree_uid == root.uid for a in p.addresses))
@@ -184,7 +184,7 @@ class FakeApi:
     def answer(self, endpoint: str) -> tuple[str, ...]:
         """The addresses that customers get: () is the incident's empty answer."""
         alias = self.alias(endpoint)
-        return self.served(alias.target) if alias else ()
+        return self.served(alias.target) if alias and alias.intact else ()
 
     def _put(self, intent: Intent, obj: Stored, uid: str, now: float) -> Reply:
         """Store an object under its next version. A slice that names no living owner is collected
@@ -218,6 +218,7 @@ class FakeApi:
         return Rejected(ADMISSION_POLICY, why, now) if why else None
 
     def _create(self, intent: Intent, obj: Stored, now: float) -> Reply:
+        obj = _whole(obj)
         if obj.resource_version:
             return Overloaded(now)  # a real server says 500 to what claims to exist already
         if refused := self._refused(None, obj, now):  # a creation, whether the name is taken or not
@@ -225,6 +226,7 @@ class FakeApi:
         return Exists(now) if key_of(obj) in self.objects else self._new(intent, obj, now)
 
     def _replace(self, intent: Intent, obj: Stored, now: float) -> Reply:
+        obj = _whole(obj)
         stored = self.objects.get(key_of(obj))
         if stored is None:
             return Conflict(now) if _manners(obj).creates else Absent(now)
@@ -233,6 +235,7 @@ class FakeApi:
         return self._change(intent, stored, obj, now)
 
     def _overwrite(self, intent: Intent, obj: Stored, now: float) -> Reply:
+        obj = _whole(obj)
         stored, manners = self.objects.get(key_of(obj)), _manners(obj)
         if stored is None and not manners.creates:
             return Absent(now)
@@ -255,6 +258,8 @@ class FakeApi:
             for name in ("target", "generation", "rollback", "writer")
             if (value := getattr(intent, name)) is not None
         }
+        if intent.target is not None:
+            given["intact"] = True  # a flip bears the labels, and the type
         return self._change(intent, stored, replace(stored, lock=intent.lock, **given), now)
 
     def _pin(self, intent: Pin | Unpin, name: str, uid: str, holder: str, now: float) -> Reply:
@@ -327,6 +332,13 @@ def _listed(objects: Mapping[Key, Stored], kind: type[Any]) -> tuple[Stored, ...
 
 def _manners(obj: Stored) -> Manners:
     return _MANNERS.get(type(obj), _CUSTOM_RESOURCE)
+
+
+def _whole(obj: Stored) -> Stored:
+    """What a body of ours says: it bears every label."""
+    if isinstance(obj, Alias | Tree) and not obj.intact:
+        return replace(obj, intact=True)
+    return obj
 
 
 def _versioned(obj: Stored, uid: str, version: int | str) -> Stored:

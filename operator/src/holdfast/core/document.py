@@ -71,6 +71,7 @@ def evidence_of(record: Record, probe: Json) -> Evidence:
         faults=_faults(record),
         undone_acts=record.act_watch.undone(record.acts),
         failed_acts=tuple(f"{n}: {w}" for n, w in sorted(record.act_watch.failed.items())),
+        probe_told=bool(probe),
         recovered_by=ledger.recovered_by if ledger.emptied or _empty_answers(probe) else None,
     )
 

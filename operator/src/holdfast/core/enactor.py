@@ -97,9 +97,10 @@ def _pick(rules: Rules, here: AtPick) -> Walk:
     plan = _usable(rules, reply.plan)
     if not plan.endpoints:
         return Withheld(plan.generation)
-    if plan.generation <= here.above:
+    if plan.generation == here.above:
         assert rules.guards.repairs, reply
         return AtTree(plan, plan.endpoints[0].endpoint)  # the check would find nothing newer
+    # One below it is the newest that is left when a hand has taken plans away: it is a plan as any.
     if rules.guards.fence is Fence.NONE:
         return AtTree(plan, plan.endpoints[0].endpoint)
     return AtCheck(plan)
@@ -130,8 +131,8 @@ def _check(here: AtCheck) -> Walk:
         return Stale(plan.generation, live, "check")
     everywhere = all(
         (there := aliases.get(e.endpoint)) is not None
-        and (there.generation, there.target)
-        == (plan.generation, tree_name(e.endpoint, plan.generation))
+        and (there.generation, there.target, there.intact)
+        == (plan.generation, tree_name(e.endpoint, plan.generation), True)
         for e in plan.endpoints
     )
     if everywhere:

@@ -83,7 +83,7 @@ def read(me: Actor, rules: Rules, here: AtRead) -> Walk:
     if fence in _READ_DECIDES and alias.generation > plan.generation:
         yield from _release(here)
         return Stale(plan.generation, alias.generation, "read", here.endpoint, here.conflicted)
-    if alias.generation == plan.generation and alias.target == _mine(here):
+    if alias.generation == plan.generation and alias.target == _mine(here) and alias.intact:
         # Equality is no freshness check: writing the tree over itself would only turn the
         # rollback record into a copy of the live one.
         if here.lock:
@@ -138,6 +138,7 @@ def _wanted(me: Actor, here: AtFlip) -> Alias:
         rollback=here.rollback,
         writer=_writer(me, here),
         frozen="",
+        intact=True,
     )
 
 

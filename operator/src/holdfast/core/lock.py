@@ -11,6 +11,9 @@ from dataclasses import dataclass
 NO_RECORD = "(no record)"
 """Stands for a lock annotation that is not there at all: taken away by hand, for we never do. It
 reads as an expired lock of nobody, and a write that expects it tests for absence."""
+NO_RECORDS = "(no records)"
+"""The same where no annotation is left: the API server drops an empty map, and a JSON patch finds
+no key in a map that is not there, not even an absent one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ class Alias:
     `target` and `rollback` are names of trees ("" for none). `lock` is "" when free, never absent:
     a JSON patch cannot test a key that is not there. `frozen` is a human's freeze, "" for none.
     `writer` is a note for people: `<zone>/<pod uid>`, with ` repair` after it if the write healed
-    an alias that named nothing, or `operator/<who>`.
+    an alias that named nothing, or `operator/<who>`. Not `intact`: a hand took its labels off or
+    changed its type, so servers or listings do not find it; any write of ours mends that.
     """
 
     endpoint: str
@@ -67,6 +68,7 @@ class Alias:
     uid: str = ""
     resource_version: str = ""
     frozen: str = ""
+    intact: bool = True
 
     @property
     def name(self) -> str:
@@ -77,7 +79,8 @@ class Alias:
 class Tree:
     """The record tree of one endpoint of one plan. It exists exactly as long as its Service.
 
-    `pins` are the identities of the processes that want it kept, in order.
+    `pins` are the identities of the processes that want it kept, in order. `intact` as of an alias;
+    a pin mends nothing.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Tree:
     pins: tuple[str, ...] = ()
     uid: str = ""
     resource_version: str = ""
+    intact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 from holdfast.core.intents import Create, Delete, Intent, List
-from holdfast.core.names import plan_name
+from holdfast.core.names import GENERATION_MAX, plan_name
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan, Tree
 from holdfast.core.replies import (
     NAMESPACE_TERMINATING,
@@ -18,6 +18,8 @@ from holdfast.core.replies import (
     Reply,
     Written,
 )
+
+HIGHEST = "it is the highest there is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def append(
 ) -> Generator[Intent, Reply, Planned | Unplanned]:
     """Append one plan above `newest`. If that generation is taken, look again and let the caller
     decide anew: the plan that took it may have the same content."""
+    if newest >= GENERATION_MAX:
+        return Unplanned(HIGHEST, newest)
     plan = Plan(newest + 1, content)
     reply = yield Create(plan)
     match reply:

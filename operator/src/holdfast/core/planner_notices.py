@@ -3,18 +3,24 @@
 from collections.abc import Sequence
 
 from holdfast.core.freeze import FOREVER, Freeze
+from holdfast.core.names import GENERATION_ANNOTATION
 from holdfast.core.objects import Plan
-from holdfast.core.planner import Unplanned
+from holdfast.core.planner import HIGHEST, Unplanned
 from holdfast.core.reasons import Notice, Reason
 from holdfast.core.witness import LOUD_AT
 
 _UNPLANNED = (
     ("is taken", Reason.GENERATION_TAKEN),
+    (HIGHEST, Reason.OUT_OF_GENERATIONS),
     ("Overloaded", Reason.API_OVERLOADED),
     ("TimedOut", Reason.API_UNREACHABLE),
     ("", Reason.PLAN_REJECTED),
 )
 _PASSING = frozenset({Reason.API_OVERLOADED, Reason.API_UNREACHABLE})
+_WAY_OUT = {
+    Reason.OUT_OF_GENERATIONS: "; delete the plans of too high a number, and set the annotation "
+    f"{GENERATION_ANNOTATION} of each alias to the number of the tree that it shall name"
+}
 
 
 def unplanned(outcome: Unplanned, attempts: int) -> Notice | None:
@@ -25,7 +31,8 @@ def unplanned(outcome: Unplanned, attempts: int) -> Notice | None:
     reason = next(r for words, r in _UNPLANNED if words in outcome.reason)
     times = f", {attempts} times in a row" if attempts > 1 else ""
     loud = reason not in _PASSING or attempts in LOUD_AT
-    return Notice(reason, f"no plan above {outcome.newest}{times}: {outcome.reason}", loud=loud)
+    told = f"no plan above {outcome.newest}{times}: {outcome.reason}{_WAY_OUT.get(reason, '')}"
+    return Notice(reason, told, loud=loud)
 
 
 def withheld(newest: int, endpoints: Sequence[str]) -> Notice:
@@ -43,6 +50,11 @@ def published_empty(plan: Plan) -> Notice:
 def overtaken(endpoint: str, generation: int, newest: int, appended: int) -> Notice:
     told = f"{endpoint}: its alias is at generation {generation}, above the newest plan {newest}: "
     return Notice(Reason.OVERTAKEN, told + f"plan {appended} was made above it", endpoint)
+
+
+def second_region(name: str, first: str) -> Notice:
+    told = f"Region {name} is not served: its namespace is that of Region {first}, which is older; "
+    return Notice(Reason.SECOND_REGION, told + "delete one of them")
 
 
 def frozen(freeze: Freeze) -> Notice:

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     GENERATION_TAKEN = "GenerationTaken"
     OVERTAKEN = "Overtaken"
     PLAN_REJECTED = "PlanRejected"
+    OUT_OF_GENERATIONS = "OutOfGenerations"
+    SECOND_REGION = "SecondRegion"
     THAWED = "Thawed"
     # --- of both
     FROZEN = "Frozen"
@@ -173,6 +175,17 @@ MEANINGS: Mapping[Reason, Meaning] = {
         "planner",
         _WARNING,
         "The API server refuses the plan for what it says or who says it: schema, rights, quota.",
+    ),
+    Reason.OUT_OF_GENERATIONS: Meaning(
+        "planner",
+        _WARNING,
+        "A plan or an alias is at the highest generation there is, by a hand: no plan can be above "
+        "it, and answers stay as they are until the hand takes it back.",
+    ),
+    Reason.SECOND_REGION: Meaning(
+        "planner",
+        _WARNING,
+        "The namespace has an older Region already: this one is not served while it has.",
     ),
     Reason.THAWED: Meaning(
         "planner",

@@ -161,8 +161,10 @@ class Record:
         return "; ".join([f"{t:.0f} s: plan {self.newest}", live or "no alias yet", *held])
 
     def _note_hold(self, t: float, name: str, event: str) -> None:
-        hold = next(h for h in self.holds if h.name == name)
-        actor = self.actors[hold.zone]
+        hold = next((h for h in self.holds if h.name == name), None)
+        if hold is None:
+            return  # a hand has written it into the status
+        actor = self.actors.get(hold.zone, ActorView(hold.zone))
         more: dict[str, Any] = {"generation": actor.generation} if actor.generation else {}
         if actor.victims:
             more["victims"] = list(actor.victims)

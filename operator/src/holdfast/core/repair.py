@@ -1,7 +1,8 @@
 """What is not served as the newest plan has it: what `dns.selfRepair` acts upon.
 
-An alias that is missing, or that names no tree; a tree without its addresses, or with others. An
-alias that names a healthy tree of another generation is not broken: it is late, or a human's.
+An alias that is missing, or that names no tree; a tree without its addresses, or with others; what
+a hand has taken the labels off. An alias that names a healthy tree of another generation is not
+broken: it is late, or a human's.
 """
 
 from collections.abc import Iterable
@@ -13,8 +14,8 @@ def broken_endpoints(plan: Plan, objects: Iterable[Stored]) -> tuple[str, ...]:
     """The endpoints of `plan` that nothing answers for, in the plan's order. `objects` is all that
     the Region's namespace holds, as somebody has seen it."""
     stored = tuple(objects)
-    aliases = {o.endpoint: o for o in stored if isinstance(o, Alias)}
-    trees = {o.name: o for o in stored if isinstance(o, Tree)}
+    aliases = {o.endpoint: o for o in stored if isinstance(o, Alias) and o.intact}
+    trees = {o.name: o for o in stored if isinstance(o, Tree) and o.intact}
     served: dict[str, list[str]] = {}
     for piece in stored:
         if isinstance(piece, Slice):

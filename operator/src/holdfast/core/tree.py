@@ -35,16 +35,16 @@ def build(
 ) -> Generator[Intent, Reply, None]:
     """Create the tree, its slices, and prove that it is served. The Service's uid must be the same
     before and after: a tree deleted and made anew in between has lost its slices. With a
-    `pin_holder` its pin is put on the tree at last. `mends`: a slice of this tree that says
-    something else was edited by hand, and is written over. `proves` is for a human who cannot
-    reach the servers.
+    `pin_holder` its pin is put on the tree at last. `mends`: a tree without its labels, or a slice
+    of it that says something else, was edited by hand, and is written over. `proves` is for a human
+    who cannot reach the servers.
 
     Whatever fails here starts over at `pick`, with the plan that is newest then.
     """
     wanted = plan.of(endpoint)
     assert wanted is not None, endpoint
     tree = Tree(tree_name(wanted.endpoint, plan.generation), wanted.endpoint, plan.generation)
-    uid = yield from _create_tree(tree)
+    uid = yield from _create_tree(tree, mends)
     addresses = wanted.addresses()
     for family in sorted({family_of(a) for a in addresses}):
         piece = Slice(
@@ -90,11 +90,16 @@ def _prove(tree: Tree, uid: str, addresses: tuple[str, ...]) -> Generator[Intent
     raise _again(tree, f"{tree.name} is not served: {seen}")
 
 
-def _create_tree(tree: Tree) -> Generator[Intent, Reply, str]:
+def _create_tree(tree: Tree, mends: bool) -> Generator[Intent, Reply, str]:
     reply = yield Create(tree)
     if isinstance(reply, Exists):
         reply = yield Get(Tree, tree.name)
     match reply:
+        case Read(Tree(intact=False) as there) if mends:
+            reply = yield Replace(replace(there, endpoint=tree.endpoint, intact=True))
+            if not isinstance(reply, Written):
+                raise _again(tree, f"{tree.name} was changed while it was mended")
+            return there.uid
         case Written(Tree(uid=uid)) | Read(Tree(uid=uid)):
             return uid
         case _:

@@ -47,7 +47,7 @@ class Evidence:
     outage and not the regression. `guards_as_asked`: the Region's status repeats the guards that
     the arm names. `faults`: what else
     struck as the timeline has it: replies lost, acts done, a bad start. `undone_acts` never came to
-    pass, `failed_acts` say why they could not.
+    pass, `failed_acts` say why they could not. `probe_told`: it was there to be asked at the end.
     """
 
     broken: frozenset[Invariant]
@@ -64,6 +64,7 @@ class Evidence:
     undone_acts: tuple[str, ...] = ()
     failed_acts: tuple[str, ...] = ()
     recovered_by: RecoveredBy | None = None
+    probe_told: bool = True
 
 
 def outcome_of(evidence: Evidence) -> Outcome:
@@ -118,6 +119,7 @@ def _missing(outcome: Outcome, evidence: Evidence) -> str:
     """Why the evidence says nothing; "" if it does say something."""
     reproduced = outcome is Outcome.REPRODUCED
     reasons = (
+        (not evidence.probe_told, "the probe told nothing: its Pod is gone, or does not answer"),
         (
             not evidence.healthy_at_first,
             "the name was never answered, so nothing could be lost",

@@ -75,7 +75,7 @@ class Witness:
 
     def _picked(self, guards: DnsGuards, above: int, plan: Plan) -> Notice | None:
         bare = [e.endpoint for e in plan.endpoints if not e.front_ends]
-        if plan.generation <= above:
+        if plan.generation == above:
             self._repairs = {plan.generation: tuple(e.endpoint for e in plan.endpoints)}
             told = f"{_names(self._repairs[plan.generation])} not served as plan "
             told += f"{plan.generation} has it: enacted anew"

@@ -20,7 +20,7 @@ from holdfast.core.starts import BAD_START_SECONDS, Start
 from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm_manifests import Installation
-from holdfast.live.arm_setup import Stage
+from holdfast.live.arm_setup import ArmError, Stage
 from holdfast.live.scrape import Scraper
 from holdfast.live.watch import follow
 from holdfast.live.wire import GROUP_PATH, parse, path_of, plan_of
@@ -170,10 +170,14 @@ class ArmRun:
 
     async def _watch_region(self) -> None:
         path = f"{GROUP_PATH}/namespaces/{self._stage.namespace}/regions"
+        region = self._scenario.region_name
         async for change in follow(self._api, path):
-            if change.event != "SYNCED":
-                self._record.told(self._t(), change.obj.get("status") or {})
-                self._changed.set()
+            if change.event == "SYNCED" or change.obj["metadata"]["name"] != region:
+                continue
+            if change.event == "DELETED":
+                raise ArmError(f"Region {region} was deleted while the arm ran")
+            self._record.told(self._t(), change.obj.get("status") or {})
+            self._changed.set()
 
     async def _probe_document(self) -> Json:
         """The probe's tallies on our clock: its offset is measured to half a round trip."""

@@ -159,9 +159,11 @@ class Enactor:
         return max(self.plans, default=0)
 
     def _next(self, above: int) -> Plan | None:
-        """What there is to do: a newer plan, or a repair of the newest."""
+        """What there is to do: a newer plan, or a repair of the newest. Where a hand has taken
+        plans away, the newest that is left: or an enactor that was done with a plan of a number too
+        high would wait for ever."""
         newest = self._newest()
-        if newest > above:
+        if newest > above or 0 < newest < above:
             return self.plans[newest]
         if newest and self.region.guards.repairs:
             return self._outlook.broken(self.plans[newest])
@@ -170,7 +172,7 @@ class Enactor:
     async def _pick(self, intent: Pick) -> Plan:
         while (found := self._next(intent.above)) is None or self._rests():
             await self._until_due(AtPick(intent.above))
-        if found.generation <= intent.above:
+        if found.generation == intent.above:
             log.warning(
                 "%s: %s not served as plan %s has it: enacted anew",
                 self.region.namespace,

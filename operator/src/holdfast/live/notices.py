@@ -20,6 +20,8 @@ from holdfast.live.events import Events
 
 log = logging.getLogger("holdfast.planner")
 
+_LASTING = frozenset({Reason.PLAN_REJECTED, Reason.OUT_OF_GENERATIONS, Reason.SECOND_REGION})
+
 
 class Notices:
     """Of one Region, by one role's process. `types` are the conditions it writes."""
@@ -62,6 +64,12 @@ class PlannerNotices(Notices):
         level = logging.WARNING if notice.loud else logging.DEBUG
         log.log(level, "%s: %s: %s", self._space, notice.reason, notice.message)
         super().tell(notice)
+
+    def unready(self, notice: Notice) -> None:
+        """Nothing can be planned until somebody acts."""
+        self.tell(notice)
+        if notice.reason in _LASTING:
+            self.conditions.set(Condition("Ready", False, notice.reason, notice.message))
 
     def freeze(self, freeze: Freeze | None, newest: int) -> None:
         """Whether automation is off now. The condition remembers what was told, also across

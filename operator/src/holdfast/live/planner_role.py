@@ -13,7 +13,13 @@ from holdfast.core.intents import List
 from holdfast.core.names import ADDRESSES_ANNOTATION, CAPACITY_ANNOTATION
 from holdfast.core.objects import Alias, EndpointPlan, Family, FrontEnd, Plan
 from holdfast.core.planner import Planned, Unplanned, append, look, trim, wanted
-from holdfast.core.planner_notices import overtaken, published_empty, unplanned, withheld
+from holdfast.core.planner_notices import (
+    overtaken,
+    published_empty,
+    second_region,
+    unplanned,
+    withheld,
+)
 from holdfast.core.region import Region
 from holdfast.core.replies import Listed
 from holdfast.live import metrics
@@ -54,11 +60,13 @@ class Planner:
         self._holds_back = False
         self._ended = False
         self._said: tuple[object, ...] = ()
+        self._told: Json = {}
         self._notices = PlannerNotices(api, region, os.environ.get("HOSTNAME", ""))
 
     def update(self, region: Region, raw: Json) -> None:
         self.region, self._generation = region, int(raw["metadata"]["generation"])
-        if (raw.get("status") or {}).get("newestPlan") != self._newest:
+        status = raw.get("status") or {}
+        if any(status.get(name) != value for name, value in self._told.items()):
             self._said = ()  # a report of ours came late, or a hand was there: it is said anew
         self._notices.update(raw)
         self._changed.set()
@@ -203,7 +211,7 @@ class Planner:
         self._failures += 1
         notice = unplanned(outcome, self._failures)
         if notice is not None:
-            self._notices.tell(notice)
+            self._notices.unready(notice)
         self._newest, self._ended = -1, outcome.final
         return False
 
@@ -247,8 +255,27 @@ class Planner:
         path = f"{GROUP_PATH}/namespaces/{name}/status"
         answer = await self._api.merge_patch(path, {"status": status})
         if answer.ok:
-            self._said = said
+            self._said, self._told = said, status
         return answer.ok
+
+
+class Beside:
+    """What a planner does for a second Region of a namespace: it says that it is one."""
+
+    def __init__(self, api: Api, region: Region, first: str) -> None:
+        self._notice = second_region(region.name, first)
+        self._notices = PlannerNotices(api, region, os.environ.get("HOSTNAME", ""))
+
+    def update(self, region: Region, raw: Json) -> None:
+        del region
+        self._notices.update(raw)
+
+    def news(self) -> None:
+        """It has no plans."""
+
+    async def run(self) -> None:
+        self._notices.unready(self._notice)
+        await self._notices.run()
 
 
 def announced(pod: Json) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ import kopf
 
 from holdfast.core.actor import Actor
 from holdfast.core.names import API_GROUP, API_VERSION
-from holdfast.live.api import Api, connect
+from holdfast.core.objects import Plan
+from holdfast.live.api import Api, Json, connect
 from holdfast.live.enactor_role import Enactor
 from holdfast.live.operator import Regions, operate, watch_regions
-from holdfast.live.planner_role import Planner
+from holdfast.live.planner_role import Beside, Planner
 from holdfast.live.scenario_role import Scenarios, installation
+from holdfast.live.wire import path_of
 
 
 async def run_role(role: str) -> None:
@@ -35,12 +37,20 @@ async def run_role(role: str) -> None:
 
 
 def planners(api: Api) -> Regions:
-    return Regions(lambda region, _raw, _plans: Planner(api, region))
+    return Regions(
+        lambda region, _raw, _plans: Planner(api, region),
+        lambda region, first: Beside(api, region, first),
+    )
 
 
 def enactors(api: Api, me: Actor) -> Regions:
+    async def plans_of(space: str) -> list[Json]:
+        listing: list[Json] = (await api.need("GET", path_of(Plan, space)))["items"]
+        return listing
+
     return Regions(
-        lambda region, raw, plans: Enactor(api, me, region, raw.get("status") or {}, plans)
+        lambda region, raw, plans: Enactor(api, me, region, raw.get("status") or {}, plans),
+        plans_of=plans_of,
     )
 
 

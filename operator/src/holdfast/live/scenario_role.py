@@ -69,7 +69,7 @@ class Scenarios:
             raise
         except Exception as error:
             log.exception("scenario %s", raw["metadata"]["name"])
-            await run.fail(f"{type(error).__name__}: {error}")
+            await run.fail(_causes(error))
 
 
 class ScenarioRun:
@@ -194,6 +194,13 @@ class ScenarioRun:
             return True
         log.warning("status of %s not written: %s", self._name, answer.body.get("message"))
         return False
+
+
+def _causes(error: BaseException) -> str:
+    """What went wrong, of a group every part."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_causes(e) for e in error.exceptions)
+    return f"{type(error).__name__}: {error}"
 
 
 def _condition(kind: str, status: str, reason: str, message: str, generation: int) -> Json:

@@ -45,6 +45,11 @@ def _labels(kind: str, endpoint: str) -> Json:
     return {names.MANAGED_LABEL: "true", names.KIND_LABEL: kind, names.ENDPOINT_LABEL: endpoint}
 
 
+def _bears(meta: Json, kind: str, endpoint: str) -> bool:
+    """Whether an object has the labels of its kind."""
+    return _labels(kind, endpoint).items() <= (meta.get("labels") or {}).items()
+
+
 def render(obj: Stored, namespace: str, region: str) -> Json:
     """The Kubernetes object of a value, with its preconditions if it bears any. TypeError for a
     value of no kind of ours."""
@@ -182,15 +187,18 @@ def parse(kind: type[Any], raw: Json) -> Object:
     if kind is Tree:
         labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
         holders = (names.pin_holder(key) for key in notes)
-        endpoint, generation = names.tree_parts(meta["name"])
+        endpoint = labels.get(names.ENDPOINT_LABEL, "")
+        generation = names.tree_generation(meta["name"]) or 0
         return Tree(
             name=meta["name"],
-            endpoint=labels.get(names.ENDPOINT_LABEL, ""),
+            endpoint=endpoint,
             generation=generation,
             pins=tuple(sorted(h for h in holders if h is not None)),
             uid=uid,
             resource_version=version,
-            intact=_bears(meta, "tree", endpoint) and raw["spec"].get("clusterIP") == "None",
+            intact=_bears(meta, "tree", endpoint)
+            and names.tree_name(endpoint, generation) == meta["name"]
+            and raw["spec"].get("clusterIP") == "None",
         )
     if kind is Slice:
         owners = meta.get("ownerReferences") or [{}]
@@ -231,21 +239,20 @@ def plan_of(spec: Any) -> Plan:
 
 
 def patch_operations(patch: PatchAlias, namespace: str, region: str) -> list[Json]:
-    """The JSON patch of a PatchAlias: the lock's test first, then what changes with it."""
+    """The JSON patch of a PatchAlias: the lock's test first, then what changes with it. A flip says
+    all that makes it an alias: a hand may have taken its labels off, or changed its type."""
 
     def note(key: str, value: str) -> Json:
         return {"op": "replace", "path": _annotation(key), "value": value}
 
-    expected: Json = {"op": "test"}
-    if patch.expect_lock == NO_RECORD:
-        expected["value"] = None  # matches a key that is not there
-    operations = [
-        note(names.LOCK_ANNOTATION, patch.expect_lock) | expected,
-        note(names.LOCK_ANNOTATION, patch.lock) | {"op": "add"},
-    ]
+    operations = _lock_operations(patch)
     if patch.target is not None:
         target = names.service_fqdn(patch.target, namespace, region)
-        operations.append({"op": "replace", "path": "/spec/externalName", "value": target})
+        operations += [
+            {"op": "add", "path": "/metadata/labels", "value": _labels("alias", patch.endpoint)},
+            {"op": "add", "path": "/spec/type", "value": "ExternalName"},
+            {"op": "add", "path": "/spec/externalName", "value": target},
+        ]
     if patch.generation is not None:
         operations.append(note(names.GENERATION_ANNOTATION, str(patch.generation)))
     if patch.rollback is not None:
@@ -253,6 +260,19 @@ def patch_operations(patch: PatchAlias, namespace: str, region: str) -> list[Jso
     if patch.writer is not None:
         operations.append(note(names.WRITER_ANNOTATION, patch.writer))
     return operations
+
+
+def _lock_operations(patch: PatchAlias) -> list[Json]:
+    """A test for null matches a key that is not there, in a map that is."""
+    path = _annotation(names.LOCK_ANNOTATION)
+    lock: str | Json = patch.lock
+    if patch.expect_lock == NO_RECORDS:
+        path, lock = "/metadata/annotations", {names.LOCK_ANNOTATION: patch.lock}
+    absent = patch.expect_lock in (NO_RECORD, NO_RECORDS)
+    return [
+        {"op": "test", "path": path, "value": None if absent else patch.expect_lock},
+        {"op": "add", "path": path, "value": lock},
+    ]
 
 
 def pin_operations(intent: Pin | Unpin) -> list[Json]:
