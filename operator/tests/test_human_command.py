@@ -20,10 +20,12 @@ from holdfast.cli.files import ForPeople
 from holdfast.cli.freezer import operations
 from holdfast.cli.servers import Servers, find
 from holdfast.cli.teller import Teller
+from holdfast.core.acts import Order
 from holdfast.core.freeze import FOREVER, parse_freeze
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan
 from holdfast.core.override import pin_of
 from holdfast.live.api import Answer
+from holdfast.live.arm_manifests import Installation, order_pod
 from holdfast.live.resolver import Server
 from holdfast.live.wire import GROUP_PATH, path_of, render
 
@@ -452,8 +454,6 @@ def test_the_parsers_ask_for_what_they_need(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_what_a_scenario_enters_is_understood() -> None:
-    from holdfast.core.acts import Order
-
     for order in (
         Order("freeze"),
         Order("thaw"),
@@ -463,3 +463,10 @@ def test_what_a_scenario_enters_is_understood() -> None:
     ):
         given = parser().parse_args(["dns", *order.words(), "-n", SPACE])
         assert (given.verb, given.namespace) == (order.command, SPACE)
+
+
+def test_a_scripted_operators_pod_has_the_token_of_its_account() -> None:
+    """The account itself gives it to no Pod."""
+    install = Installation("holdfast-system", "holdfast", "image", "coredns", "IfNotPresent", ())
+    spec = order_pod("act-1", ["thaw"], install)["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("oncall", True)

@@ -184,15 +184,12 @@ class _Story:
         )
 
     def _converge(self, now: float) -> None:
-        """By automation's own hand, on the newest plan there is, above the person's."""
+        """On the newest plan there is, which is not the person's any more."""
         done = (
             self.good_since.get("authoritative") is not None
             and not self.is_frozen(now)
             and bool(self.aliases)
-            and all(
-                a.generation >= self.newest > self.override and not a.writer.startswith(OPERATOR)
-                for a in self.aliases.values()
-            )
+            and all(a.generation >= self.newest > self.override for a in self.aliases.values())
         )
         if done and self.converged_at is None:
             self.converged_at = now

@@ -141,6 +141,7 @@ def order_pod(name: str, words: list[str], install: Installation) -> Json:
         "metadata": {"name": f"{ONCALL}-{name}", "labels": {"app.kubernetes.io/name": ONCALL}},
         "spec": {
             "serviceAccountName": ONCALL,
+            "automountServiceAccountToken": True,
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 1,
             "securityContext": POD_SECURITY,
