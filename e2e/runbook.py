@@ -47,7 +47,7 @@ def kinds(printed: str, words: int) -> set[str]:
     found = set()
     for line in printed.splitlines():
         bare = re.sub(r"^\[ *[0-9.]+ s\] ", "", line)
-        first = [re.sub(r"\d+", "0", w) for w in bare.split()[:words]]
+        first = [re.sub(r"\d+", "0", w).rstrip(":,;") for w in bare.split()[:words]]
         if first and line[0] != " ":
             found.add(" ".join(first))
     return found
