@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from holdfast.core.freeze import is_frozen
 from holdfast.core.objects import Alias, Plan, Slice, Stored, Tree
 
 
@@ -54,10 +55,11 @@ def goes_back(before: Alias | None, after: Alias) -> bool:
     return before is not None and after.generation < before.generation
 
 
-def overrides_a_freeze(before: Alias | None, after: Alias) -> bool:
-    """Whether automation has moved a frozen alias. A human's override writes the new tree into the
-    rollback record as well, which automation never does."""
-    frozen = before is not None and bool(before.frozen)
+def overrides_a_freeze(before: Alias | None, after: Alias, now: float = 0.0) -> bool:
+    """Whether automation has moved an alias that is frozen at `now`, in seconds of the epoch. A
+    human's override writes the new tree into the rollback record as well, which automation never
+    does."""
+    frozen = before is not None and is_frozen(before.frozen, now)
     moved = before is not None and before.target != after.target
     return frozen and moved and after.rollback != after.target
 

@@ -57,6 +57,8 @@ Seen: TypeAlias = AliasSeen | TreeSeen | SliceSeen
 class Ledger:
     """Times `t` are seconds since the arm's first plan, on the observer's clock."""
 
+    zero: float = 0.0
+    """The wall clock at t = 0, in seconds of the epoch: a freeze may have an end."""
     aliases: dict[str, Alias] = field(default_factory=dict)
     trees: set[str] = field(default_factory=set)
     broken: dict[Invariant, float] = field(default_factory=dict)
@@ -152,7 +154,7 @@ class Ledger:
         if stale:
             self.stale_writes_applied += 1
             self.broken.setdefault(Invariant.MONOTONE, t)
-        if overrides_a_freeze(before, alias):
+        if overrides_a_freeze(before, alias, self.zero + t):
             self.broken.setdefault(Invariant.FROZEN_STAYS, t)
         self.live_generations.append((round(t, 3), alias.endpoint, alias.generation))
         self.note(

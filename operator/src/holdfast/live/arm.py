@@ -84,7 +84,7 @@ class ArmRun:
 
     async def _start_badly(self, start: Start) -> None:
         """Break the name before anybody serves it, and let customers see it so for a while."""
-        self._zero = time.time()
+        self._begin()
         await self._stage.make(start)
         self._say(f"begins badly: {start}")
         await asyncio.sleep(BAD_START_SECONDS)
@@ -98,6 +98,9 @@ class ArmRun:
             log.warning("%s: %s: %s", self._stage.namespace, act.name, failed)
         self._record.acted(self._t(), act, said, failed)
         self._changed.set()
+
+    def _begin(self) -> None:
+        self._zero = self._record.ledger.zero = time.time()
 
     def _t(self) -> float:
         return time.time() - self._zero if self._zero is not None else 0.0
@@ -162,7 +165,7 @@ class ArmRun:
             if change.event != "ADDED":
                 continue
             if self._zero is None:
-                self._zero = time.time()
+                self._begin()
             plan = plan_of(change.obj["spec"])
             bare = tuple(e.endpoint for e in plan.endpoints if not e.front_ends)
             self._record.planned(self._t(), plan.generation, bare, plan)

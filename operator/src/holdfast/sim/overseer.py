@@ -71,7 +71,7 @@ class Overseer:
         if not isinstance(change.obj, Plan):
             return
         if not self.record.plans and self.record.arm.start is None:
-            self.zero = self._site.kernel.now
+            self.zero = self.record.ledger.zero = self._site.kernel.now
         bare = tuple(e.endpoint for e in change.obj.endpoints if not e.front_ends)
         self.record.planned(self.t, change.obj.generation, bare, change.obj)
         self._look()
