@@ -45,7 +45,7 @@ from holdfast.live.wire import GROUP_PATH, parse, path_of, plan_of, selector_of
 SCENARIO, ARM, REGION, ENDPOINT = "drill", "practice", "us-east-1", "dynamodb"
 SPACE = f"{SCENARIO}-{ARM}"
 NAME = customer_name(ENDPOINT, REGION)
-BREAK_SECONDS = 240.0
+TAKE_UP_SECONDS, BREAK_SECONDS = 60.0, 240.0
 LOOK_SECONDS = 0.2
 STAYS_SECONDS = 10.0
 """All has to be well for so long; and the person wants to see it, too."""
@@ -159,11 +159,15 @@ class Drill:
                 began = time.monotonic()
             if state.get("phase") == "Complete":
                 raise ForPeople(f"the Region did not break: {state.get('message')}")
+            if not state and time.monotonic() - began > TAKE_UP_SECONDS:
+                raise ForPeople(
+                    "nothing takes the Scenario up: is the chart installed, and its Pod "
+                    "with app.kubernetes.io/component=scenario running?"
+                )
             if time.monotonic() - began > BREAK_SECONDS:
                 raise ForPeople(
                     f"no empty answer for {NAME} after {BREAK_SECONDS:.0f} s; the scenario role "
-                    f"says: {state.get('message') or 'nothing: is the chart installed?'}; servers: "
-                    f"{self._asked.how}"
+                    f"says: {state.get('message')}; servers: {self._asked.how}"
                 )
             if not self._asked.authoritative or self._asked.resolver is None:
                 self._asked = await servers.find(self._api, SPACE)
