@@ -10,12 +10,13 @@ from holdfast.core.answers import Answer, Tally, classify
 from holdfast.core.document import evidence_of
 from holdfast.core.guards import AWS_2025, Fence, Rollback
 from holdfast.core.invariants import Invariant
-from holdfast.core.ledger import AliasSeen, Ledger, TreeSeen
-from holdfast.core.objects import Alias, Tree
+from holdfast.core.ledger import AliasSeen, Ledger, Seen, SliceSeen, TreeSeen
+from holdfast.core.objects import Alias, Slice, Tree
 from holdfast.core.record import Record
 from holdfast.core.scenario import Arm
 from holdfast.core.verdict import (
     Evidence,
+    Expected,
     Outcome,
     Verdict,
     guard_yaml,
@@ -35,13 +36,26 @@ def alias(generation: int, rollback: str = "", version: str = "1", lock: str = "
 
 
 def tree(generation: int, gone: bool = False) -> TreeSeen:
-    return TreeSeen(Tree(f"dynamodb-p{generation}", "dynamodb", generation, (), "u", "1"), gone)
+    name, uid = f"dynamodb-p{generation}", f"u-{generation}"
+    return TreeSeen(Tree(name, "dynamodb", generation, (), uid, "1"), gone)
+
+
+def piece(generation: int) -> SliceSeen:
+    name, uid = f"dynamodb-p{generation}", f"u-{generation}"
+    return SliceSeen(Slice(f"{name}-v4", name, uid, "IPv4", ("10.0.0.1",)))
+
+
+def whole(*generations: int) -> list[Seen]:
+    """Trees with their addresses."""
+    return [seen for g in generations for seen in (tree(g), piece(g))]
 
 
 def test_the_incident_in_the_ledger() -> None:
     ledger = Ledger()
+    for seen in whole(1, 4):
+        ledger.see(0.0, seen)
     for t, seen in enumerate(
-        [tree(1), tree(4), alias(4), alias(4, lock="x", version="2"), alias(1, version="3")]
+        [alias(4), alias(4, lock="x", version="2"), alias(1, version="3")], start=2
     ):
         ledger.see(float(t), seen)
     assert ledger.stale_writes_applied == 1
@@ -57,10 +71,10 @@ def test_the_incident_in_the_ledger() -> None:
         Invariant.NON_EMPTY,
     }
     assert ledger.emptied == [(5.0, "dynamodb")]
-    assert ledger.empty_at_the_end()
-    ledger.see(6.0, tree(5))
-    ledger.see(6.0, alias(5, version="9"))
-    assert not ledger.empty_at_the_end()
+    assert ledger.empty_now == {"dynamodb"}
+    for seen in (*whole(5), alias(5, version="9")):
+        ledger.see(6.0, seen)
+    assert not ledger.empty_now
 
 
 def test_a_listing_is_judged_as_a_whole_and_a_deleted_alias_is_an_outage() -> None:
@@ -175,7 +189,7 @@ REPRODUCED, PREVENTED = Outcome.REPRODUCED, Outcome.PREVENTED
 def test_the_rules_of_a_verdict(
     expect: Outcome, changes: dict[str, object], verdict: Verdict, why: str
 ) -> None:
-    found, sentence = judge(expect, evidence(**changes))
+    found, sentence = judge(Expected(expect), evidence(**changes))
     assert found is verdict
     assert why in sentence
 
@@ -183,7 +197,7 @@ def test_the_rules_of_a_verdict(
 def test_a_stale_write_that_was_applied_and_did_no_harm_is_an_attempt() -> None:
     """As behind PinLive: the alias goes back, and its tree is still there."""
     record = Record(Arm("pinned", AWS_2025, {}, PREVENTED, ()), ("dynamodb",))
-    for seen in (tree(1), tree(4), alias(4)):
+    for seen in (*whole(1, 4), alias(4)):
         record.see(0.0, seen)
     assert evidence_of(record, {}).attempts == 0
     record.see(1.0, alias(1, version="3"))
@@ -221,3 +235,90 @@ def test_what_broke_behind_a_guard_that_holds_it_is_not_explained() -> None:
 
 def test_a_guard_is_told_with_its_line_of_yaml() -> None:
     assert guard_yaml("dns.fence=Generation") == "guards: {dns: {fence: Generation}}"
+
+
+EMPTIED = {"broken": BROKEN, "empty_answers": 9}
+
+
+@pytest.mark.parametrize(
+    ("expected", "changes", "verdict", "why"),
+    [
+        (Expected(None), {}, Verdict.PASS, "as expected"),
+        (Expected(None), EMPTIED, Verdict.PASS, "as expected"),
+        (Expected(None), {"attempts": 0}, Verdict.PASS, "as expected"),
+        (Expected(None), {"coverage": 0.1}, Verdict.INCONCLUSIVE, "10% of the probe"),
+        (Expected(PREVENTED), {"attempts": 0, "faults": 1}, Verdict.PASS, "as expected"),
+        (
+            Expected(REPRODUCED, "operator"),
+            EMPTIED | {"recovered_by": "operator"},
+            Verdict.PASS,
+            "as expected",
+        ),
+        (
+            Expected(REPRODUCED, "operator"),
+            EMPTIED | {"recovered_by": "nextPlan"},
+            Verdict.FAIL,
+            "recovered by nextPlan, operator was expected",
+        ),
+        (
+            Expected(REPRODUCED, "nobody"),
+            EMPTIED | {"recovered_by": "nobody"},
+            Verdict.PASS,
+            "as expected",
+        ),
+        (
+            Expected(None, "selfRepair"),
+            {},
+            Verdict.FAIL,
+            "recovered by nobody, selfRepair was expected",
+        ),
+        (
+            Expected(PREVENTED, keeps=(Invariant.CONVERGES,)),
+            {"broken": frozenset({Invariant.CONVERGES})},
+            Verdict.FAIL,
+            "Converges broke although it was expected to hold",
+        ),
+        (Expected(PREVENTED, keeps=(Invariant.CONVERGES,)), {}, Verdict.PASS, "as expected"),
+        (
+            Expected(PREVENTED, breaks=(Invariant.MONOTONE,)),
+            {},
+            Verdict.FAIL,
+            "Monotone held although it was expected to break",
+        ),
+        (
+            Expected(PREVENTED, breaks=(Invariant.MONOTONE,)),
+            {"broken": frozenset({Invariant.MONOTONE})},
+            Verdict.PASS,
+            "as expected",
+        ),
+        (
+            Expected(PREVENTED, keeps=(Invariant.CONVERGES,)),
+            EMPTIED,
+            Verdict.FAIL,
+            "the outage happened",
+        ),
+        (
+            Expected(PREVENTED, breaks=(Invariant.MONOTONE,)),
+            {"watch_gaps": 1},
+            Verdict.INCONCLUSIVE,
+            "a watch was lost",
+        ),
+        (
+            Expected(REPRODUCED, "operator"),
+            EMPTIED | {"undone_acts": ("act-5",)},
+            Verdict.INCONCLUSIVE,
+            "never came to pass: act-5",
+        ),
+        (
+            Expected(REPRODUCED, "operator"),
+            EMPTIED | {"failed_acts": ("act-5: no plan has addresses",)},
+            Verdict.INCONCLUSIVE,
+            "could not be done: act-5: no plan has addresses",
+        ),
+    ],
+)
+def test_what_an_arm_expects_besides_the_outage(
+    expected: Expected, changes: dict[str, object], verdict: Verdict, why: str
+) -> None:
+    found, sentence = judge(expected, evidence(**changes))
+    assert (found, why in sentence) == (verdict, True), sentence

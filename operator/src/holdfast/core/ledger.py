@@ -71,8 +71,8 @@ class Ledger:
     recovered: list[tuple[float, str, RecoveredBy]] = field(default_factory=list)
     """When an alias that named nothing did name a tree again, and by whose hand."""
     _empty_now: set[str] = field(default_factory=set)
-    _deleted: set[str] = field(default_factory=set)
-    _named_then: dict[str, str] = field(default_factory=dict)
+    _deleted: dict[str, Alias] = field(default_factory=dict)
+    _named_then: dict[str, tuple[str, int]] = field(default_factory=dict)
     _uids: dict[str, str] = field(default_factory=dict)
     _slices: dict[str, tuple[str, int]] = field(default_factory=dict)
     _bare_since: dict[str, float] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Ledger:
         match seen:
             case AliasSeen(alias, gone=True):
                 self.aliases.pop(alias.endpoint, None)
-                self._deleted.add(alias.endpoint)
+                self._deleted[alias.endpoint] = alias
                 self.broken.setdefault(Invariant.NON_EMPTY, t)  # nobody gets an answer now
                 self.note(t, "aliasDeleted", f"alias/{alias.endpoint}")
             case AliasSeen(alias):
@@ -143,7 +143,7 @@ class Ledger:
 
     def _alias(self, t: float, alias: Alias) -> None:
         before = self.aliases.get(alias.endpoint)
-        self._deleted.discard(alias.endpoint)
+        self._deleted.pop(alias.endpoint, None)
         self.aliases[alias.endpoint] = alias
         if before is not None and (before.target, before.generation) == (
             alias.target,
@@ -182,10 +182,11 @@ class Ledger:
     def judge(self, t: float) -> None:
         """Hold the world as it is now against the invariants."""
         world = self.world(t)
-        empty = self._deleted.union(empty_aliases(world))
+        empty = {*self._deleted, *empty_aliases(world)}
         for endpoint in sorted(empty - self._empty_now):
             self.emptied.append((round(t, 3), endpoint))
-            self._named_then[endpoint] = _named(self.aliases.get(endpoint))
+            alias = self.aliases.get(endpoint) or self._deleted[endpoint]
+            self._named_then[endpoint] = alias.target, alias.generation
             self.broken.setdefault(Invariant.NON_EMPTY, t)
             self.note(t, "aliasNamesNothing", f"alias/{endpoint}")
         for endpoint in sorted(self._empty_now - empty):
@@ -214,16 +215,10 @@ class Ledger:
             self.note(self._apart_since, "partial", f"plan/{newest}", message=told)
 
     def _healer(self, endpoint: str) -> RecoveredBy:
-        """Whose write made the alias name a tree. Where the alias is as it was, it is its tree that
-        was made anew."""
-        alias = self.aliases.get(endpoint)
-        if alias is None:
-            return "nobody"
+        """Whose write made the alias name a tree. Where it names what it named before, it or its
+        tree was made anew."""
+        alias = self.aliases[endpoint]
         if alias.writer.startswith(OPERATOR):
             return "operator"
-        same = _named(alias) == self._named_then[endpoint]
+        same = (alias.target, alias.generation) == self._named_then[endpoint]
         return "selfRepair" if same or alias.writer.endswith(REPAIR) else "nextPlan"
-
-
-def _named(alias: Alias | None) -> str:
-    return f"{alias.target} {alias.generation}" if alias else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from holdfast.core.acts import Act, ActWatch, Order
 from holdfast.core.answers import PROBED_MAX
+from holdfast.core.freeze import is_frozen
 from holdfast.core.guards import effective
 from holdfast.core.holds import ActorView, Hold, Names, actor_of, hold_of
 from holdfast.core.ledger import Ledger, Seen
@@ -134,11 +135,13 @@ class Record:
         return t - max(last_hold, last_act) >= settle_seconds
 
     def converged(self, end: float) -> bool:
-        """Whether every plan that had its time by `end` is live at every endpoint."""
+        """Whether every plan that had its time by `end` is live at every endpoint, or a human has
+        it frozen there."""
         due = [g for g, t in self.plans.items() if t <= end - CONVERGED_WITHIN_SECONDS]
-        aliases = self.ledger.aliases
+        aliases, now = self.ledger.aliases, self.ledger.zero + end
         return not self.ledger.empty_now and all(
-            (a := aliases.get(e)) is not None and a.generation >= self._wanted(e, due)
+            (a := aliases.get(e)) is not None
+            and (a.generation >= self._wanted(e, due) or is_frozen(a.frozen, now))
             for e in self.endpoints
         )
 
