@@ -1,5 +1,6 @@
 """Pages and rules that are made from the code are in the repository as they would be made now."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_every_metric_of_ours_is_on_its_page() -> None:
         "holdfast_plan_generation",
     ):
         assert f"| `{name}` |" in page
+
+
+def test_the_reasons_of_a_humans_commands_are_documented_too() -> None:
+    cli = ROOT / "operator/src/holdfast/cli"
+    said = {
+        word
+        for path in cli.glob("*.py")
+        for word in re.findall(r'\.leave\(\s*"(\w+)"', path.read_text())
+    }
+    assert said == {str(r) for r, m in MEANINGS.items() if m.who == "human"}
 
 
 def test_every_alert_has_its_page_among_the_failures() -> None:

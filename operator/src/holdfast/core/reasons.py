@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-Who: TypeAlias = Literal["planner", "enactor", "planner, enactor"]
+Who: TypeAlias = Literal["planner", "enactor", "planner, enactor", "human"]
 Kind: TypeAlias = Literal["Normal", "Warning"]
 
 
@@ -44,6 +44,10 @@ class Reason(StrEnum):
     FROZEN = "Frozen"
     API_UNREACHABLE = "ApiUnreachable"
     API_OVERLOADED = "ApiOverloaded"
+    # --- of a human, by `holdfast dns`
+    OPERATOR_FROZE = "OperatorFroze"
+    OPERATOR_THAWED = "OperatorThawed"
+    OPERATOR_OVERRODE = "OperatorOverrode"
     # --- of conditions alone: all is well
     APPLIED = "Applied"
     PLANNED = "Planned"
@@ -209,6 +213,25 @@ MEANINGS: Mapping[Reason, Meaning] = {
         _WARNING,
         "The API server refused for now (429, 5xx). Said when it has happened 5, 50 or 500 times "
         "in a row.",
+    ),
+    Reason.OPERATOR_FROZE: Meaning(
+        "human",
+        "Normal",
+        "A human has frozen the Region (`holdfast dns freeze`): who, until when, why.",
+        refuses=False,
+    ),
+    Reason.OPERATOR_THAWED: Meaning(
+        "human",
+        "Normal",
+        "A human has thawed the Region (`holdfast dns thaw`).",
+        refuses=False,
+    ),
+    Reason.OPERATOR_OVERRODE: Meaning(
+        "human",
+        "Normal",
+        "A human has turned a name by hand (`holdfast dns override`): to which plan, whose lock "
+        "was taken over, why.",
+        refuses=False,
     ),
     Reason.APPLIED: Meaning(
         "enactor",
