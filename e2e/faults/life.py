@@ -56,8 +56,8 @@ class Life:
     test, `overtaking` how many while a late write of it is still on its way."""
 
     name: str
-    first: int = 6
-    calm: int = 4
+    first: int = 7
+    calm: int = 3
     enactors: int = 1
     change: Change = Change.FRONT_END
     overtaking: int = 0
@@ -70,7 +70,7 @@ class Life:
 LATER = Life("a later plan")
 """Plan 10, so that the planner trims its history, too."""
 FIRST = Life("the first plan", first=1, calm=0)
-OVERTAKEN = Life("overtaken", overtaking=2)
+OVERTAKEN = Life("overtaken", overtaking=3)
 PAIR = Life("two enactors", enactors=2)
 EDITED = Life("the Region edited", change=Change.REGION)
 MOVED = Life("the DNS servers moved", change=Change.SERVERS)
@@ -79,9 +79,10 @@ LIVES = (LATER, FIRST, OVERTAKEN, PAIR, EDITED, MOVED)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`after`: when all was quiet after the plan under test; `end`: after some more plans. Effects
-    are creates and deletes that had one. `seconds`: from the change until the plan was applied;
-    None if it was not before the next one came."""
+    """`after`: when all was quiet after the plan under test; `end`: after some more plans. `sent`:
+    between the change that called for that plan and `after`. `effects`: creates and deletes that
+    had one, of all time. `seconds`: from that change until the plan was applied; None if it was
+    not before the next one came."""
 
     struck: bool
     after: Facts
@@ -136,50 +137,61 @@ class Stage:
 
     async def play(self, fault: AnyFault | None, busy: asyncio.Semaphore) -> Outcome:
         """`busy` is held while there is something to do, and not while a late write is awaited."""
-        life, traffic = self._life, self.traffic
+        traffic = self.traffic
         async with busy:
             await self._lay()
-            customer = self._site.customers.join(service_fqdn(ENDPOINT, self._space, REGION))
-            traffic.plan = life.first
-            if not life.calm:
-                self._arm(fault)
-            began = self._start()
-            for generation in range(life.first, life.under_test):
-                await self._calmly(generation)
-            since = len(traffic.sent)
-            if life.calm:
-                traffic.plan = life.under_test
-                self._arm(fault)
-                began = await self._change(life.under_test)
-            applied = await self._settled(life.under_test)
-            for generation in range(life.under_test + 1, self._newest + 1):
-                await self._calmly(generation, change=True)
-            if life.overtaking:
+            name = service_fqdn(ENDPOINT, self._space, REGION)
+            customer = self._site.customers.join(name)
+            since, seconds = await self._strike(fault)
+            if not traffic.late:
+                until, after, end = await self._heal()
+        if traffic.late:
+            await self._late_ones()
+            async with busy:
                 await self._settled(self._newest)
-        traffic.may_arrive.set()
-        await self._late_ones()
-        async with busy:
-            if traffic.has_late:
-                await self._settled(self._newest)
-            after = await self._facts()
-            own = tuple(traffic.sent[since:])
-            for generation in range(self._newest + 1, self._newest + 1 + AFTERWARDS):
-                await self._calmly(generation, change=True)
-            await self._settled(self._newest + AFTERWARDS)
-            end = await self._facts()
-            self._site.customers.leave(customer)
-            await self._stop()
+                until, after, end = await self._heal()
+        self._site.customers.leave(customer)
+        await self._stop()
         return Outcome(
             struck=traffic.struck_at is not None,
             after=after,
             end=end,
             effects=traffic.effects(),
-            sent=own,
-            seconds=applied - began if applied else None,
+            sent=tuple(traffic.sent[since:until]),
+            seconds=seconds,
             late_status=next((s.status for s in traffic.sent if s.late), 0),
             customer=customer,
             restarts=sum(len(p.pods) - 1 for p in self._processes()),
         )
+
+    async def _strike(self, fault: AnyFault | None) -> tuple[int, float | None]:
+        """Until all is quiet after the plan under test and those that overtake it. Returns how much
+        had been sent before it, and the seconds until it was applied."""
+        life, traffic = self._life, self.traffic
+        traffic.plan = life.first
+        if not life.calm:
+            self._arm(fault)
+        began = self._start()
+        for generation in range(life.first, life.under_test):
+            await self._calmly(generation)
+        since = len(traffic.sent)
+        if life.calm:
+            traffic.plan = life.under_test
+            self._arm(fault)
+            began = await self._change(life.under_test)
+        applied = await self._settled(life.under_test)
+        for generation in range(life.under_test + 1, self._newest + 1):
+            await self._calmly(generation, change=True)
+        return since, applied - began if applied else None
+
+    async def _heal(self) -> tuple[int, Facts, Facts]:
+        """How much has been sent by now, what there is now, and what there is some plans later."""
+        until, after = len(self.traffic.sent), await self._facts()
+        last = self._newest + AFTERWARDS
+        for generation in range(self._newest + 1, last + 1):
+            await self._calmly(generation, change=True)
+        await self._settled(last)
+        return until, after, await self._facts()
 
     def _arm(self, fault: AnyFault | None) -> None:
         if fault is not None:
@@ -206,8 +218,9 @@ class Stage:
         await self._address("store-1", STEADY)
         await self._address("store-2", life.first)
         await self._serve_slice()
-        if life.calm:
-            await api.ensure(f"{self._ours}/dnsplans", _plan(life.first))
+        if life.calm:  # the older one is never enacted: there is something to trim
+            for generation in (life.first - 1, life.first):
+                await api.ensure(f"{self._ours}/dnsplans", _plan(generation))
         await api.ensure(f"{self._ours}/regions", _region(self._guards, life))
 
     def _start(self) -> float:
@@ -280,6 +293,7 @@ class Stage:
         return applied_at
 
     async def _late_ones(self) -> None:
+        self.traffic.may_arrive.set()
         while self.traffic.late:
             await asyncio.sleep(0.1)
 

@@ -86,9 +86,10 @@ def render(run: Sweep) -> str:
         "",
         f"A process that crashed is replaced after {RESTART_SECONDS} s, as another Pod. A lock "
         f'lasts {LOCK_SECONDS} s: that of the dead must expire first. "applied after" counts from '
-        'the change that called for the plan; "-" if all was quiet for '
-        f"{GIVE_UP_SECONDS:.0f} s and something was left to do for the next plan. Extra writes are "
-        "those more (or fewer) that had an effect until all was over.",
+        "the change that called for the plan until its name answers and what is too old is gone; "
+        f'"-" if all was quiet for {GIVE_UP_SECONDS:.0f} s with something left for the next plan '
+        "to do. Extra writes are those that had an effect, of any kind, more (or fewer) than "
+        "without the fault until then.",
         "",
     ]
     for guards in GUARDS:

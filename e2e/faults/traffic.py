@@ -121,10 +121,6 @@ class Traffic:
         """Seconds since anybody last wrote, or tried to; 0 while calls are under way."""
         return 0.0 if self.under_way else time.monotonic() - self._last
 
-    @property
-    def has_late(self) -> bool:
-        return any(s.late for s in self.sent)
-
     def effects(self) -> Counter[str]:
         """Creates and deletes that had an effect."""
         return Counter(

@@ -41,7 +41,6 @@ class Reason(StrEnum):
     UNTRIMMED = "trimmed later"
     EXPIRED = "expired lock"
     REMADE = "made again"
-    PINNED = "pinned late"
     SKIPPED = "plan skipped"
     UNPLANNED = "change missed"
     BLIND = "server missed"
@@ -63,9 +62,6 @@ MEANINGS: Mapping[Reason, str] = {
     "late write makes what was deleted a minute ago, an empty tree or an orphaned slice. Nothing "
     "names it, and the next plan or the garbage collector takes it away. One create and one delete "
     "more.",
-    Reason.PINNED: "A late write pins a tree that is no longer live. Its process is alive and "
-    "takes the pin off after the next plan, so the tree is deleted a plan later. At the end "
-    "nothing differs.",
     Reason.SKIPPED: "The enactor was never told of this plan, and goes on with the next: a plan is "
     "skipped, as whenever two come quickly. One tree fewer made and deleted.",
     Reason.UNPLANNED: "The planner was never told of this change, and nothing can tell it but the "
@@ -144,11 +140,8 @@ def _of_a_write(case: Case) -> Iterator[Reason]:
         yield Reason.UNTRIMMED
     if case.harm is Harm.DELAY and case.what == "take lock":
         yield Reason.EXPIRED
-    if case.life is OVERTAKEN:
-        if case.what in ("create tree", "create slice"):
-            yield Reason.REMADE
-        if case.what == "pin":
-            yield Reason.PINNED
+    if case.life is OVERTAKEN and case.what in ("create tree", "create slice"):
+        yield Reason.REMADE
 
 
 def _had_pins(case: Case) -> bool:
@@ -216,11 +209,6 @@ def _is_remade(d: Difference, _: Outcome, __: Outcome) -> bool:
     return orphan and d.without is None and d.seen == ""
 
 
-def _is_pinned_late(d: Difference, _: Outcome, __: Outcome) -> bool:
-    pinned = d.when == "after" and d.what == "tree dynamodb pins"
-    return pinned and not d.without and d.seen == "enactor-a"
-
-
 def _is_skipped(d: Difference, _: Outcome, seen: Outcome) -> bool:
     """Afterwards the plan before is live; at the end the plans after it, and this one was never
     enacted."""
@@ -261,7 +249,6 @@ _EXCUSES: Mapping[Reason, Excuse] = {
     Reason.UNTRIMMED: _is_untrimmed,
     Reason.EXPIRED: _is_expired,
     Reason.REMADE: _is_remade,
-    Reason.PINNED: _is_pinned_late,
     Reason.SKIPPED: _is_skipped,
     Reason.UNPLANNED: _is_unplanned,
     Reason.BLIND: _is_blind,
