@@ -42,12 +42,23 @@ def with_kubectl(text: str) -> list[Block]:
     return blocks(text.partition(f"\n## {ALONE}\n")[2])
 
 
+_DIFFERS = (
+    (re.compile(r"^\[ *[0-9.]+ s\] "), ""),
+    (re.compile(r"us-east-1[a-z]/[-0-9a-f]{36}"), "<enactor>"),
+    (re.compile(r"-[0-9a-f]{8}-v"), "-<uid>-v"),
+    (re.compile(r"\d+"), "0"),
+)
+"""What is never the same twice: times, who won, uids, numbers."""
+
+
 def kinds(printed: str, words: int) -> set[str]:
-    """The first words of each line, without times, numbers and what else differs each time."""
+    """The first words of each line that is not the rest of another, without what differs."""
     found = set()
     for line in printed.splitlines():
-        bare = re.sub(r"^\[ *[0-9.]+ s\] ", "", line)
-        first = [re.sub(r"\d+", "0", w).rstrip(":,;") for w in bare.split()[:words]]
+        bare = line
+        for pattern, instead in _DIFFERS:
+            bare = pattern.sub(instead, bare)
+        first = [w.rstrip(":,;") for w in bare.split()[:words]]
         if first and line[0] != " ":
             found.add(" ".join(first))
     return found

@@ -18,7 +18,7 @@ from holdfast.cli.teller import Teller
 from holdfast.core import override as flows
 from holdfast.core.freeze import Freeze
 from holdfast.core.names import customer_name
-from holdfast.core.objects import Alias, Tree
+from holdfast.core.objects import Alias, Tree, family_of
 from holdfast.live.resolver import Server
 from holdfast.live.wire import path_of
 
@@ -109,7 +109,7 @@ async def override(desk: Desk) -> int:
     served = True
     if wish.waits:
         name = customer_name(wish.endpoint, region.name)
-        family = region.families[0]
+        family = family_of(order.addresses[0]) if order.addresses else region.families[0]
         served = await following.until_served(desk.teller, asked, name, family, done.tree)
     if order.freeze is not None:
         desk.teller.say(
