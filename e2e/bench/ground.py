@@ -18,7 +18,7 @@ from typing import Any
 from e2e.cluster.versions import HOLDFAST_COREDNS_IMAGE
 from e2e.cluster_tools import SYSTEM, kubectl
 from holdfast.core.names import CAPACITY_ANNOTATION, SERVICE_NAME_LABEL
-from holdfast.live.api import Api, Json, connect
+from holdfast.live.api import Api, Json, configuration, connect
 from holdfast.live.arm_manifests import (
     Installation,
     authoritative_corefile,
@@ -121,8 +121,14 @@ async def ground(*, operated: bool) -> AsyncIterator[Ground]:
             with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
                 json.dump(_kubeconfig(space), file)
                 file.flush()
-                async with connect("bench", file.name) as api:
+                plain = await configuration(file.name)
+                # As in a Pod: no proxy is looked for, which would cost every call a thread.
+                plain.client_session_kwargs = {"trust_env": False}
+                api = Api(plain, "bench")
+                try:
                     yield Ground(space, admin, api, server)
+                finally:
+                    await api.close()
         finally:
             await _remove(admin, space)
 
