@@ -30,7 +30,8 @@ def spread(seconds: Sequence[float]) -> Spread:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One figure against its goal: `at_most` and `at_least` are bounds that count as met."""
+    """One figure against its goal: `at_most` and `at_least` are bounds that count as met. Without
+    either it stands beside the others for comparison."""
 
     figure: str
     value: float
@@ -46,20 +47,18 @@ class Goal:
 
     def document(self) -> dict[str, object]:
         bounds = {"atMost": self.at_most, "atLeast": self.at_least}
-        return {
-            "figure": self.figure,
-            "value": self.value,
-            "unit": self.unit,
-            **{name: bound for name, bound in bounds.items() if bound is not None},
-            "met": self.is_met,
-        }
+        given = {name: bound for name, bound in bounds.items() if bound is not None}
+        told = {"figure": self.figure, "value": self.value, "unit": self.unit, **given}
+        return {**told, "met": self.is_met} if given else told
 
 
 def show(goals: Iterable[Goal], console: Console) -> None:
     table = Table("figure", "goal", "measured", "")
     for goal in goals:
-        bound = f"≤ {goal.at_most:g}" if goal.at_most is not None else f"≥ {goal.at_least:g}"
-        said = "met" if goal.is_met else "[bold]missed[/bold]"
         unit = f" {goal.unit}" if goal.unit else ""
-        table.add_row(goal.figure, f"{bound}{unit}", f"{goal.value:g}{unit}", said)
+        bound = said = ""
+        if goal.at_most is not None or goal.at_least is not None:
+            number = f"≤ {goal.at_most:g}" if goal.at_most is not None else f"≥ {goal.at_least:g}"
+            bound, said = f"{number}{unit}", "met" if goal.is_met else "[bold]missed[/bold]"
+        table.add_row(goal.figure, bound, f"{goal.value:g}{unit}", said)
     console.print(table)

@@ -138,4 +138,5 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
     return [
         Goal("Generation's rate of applies / CheckOnce's", rates["CheckOnce"]["median"], None, 1.0),
         Goal("Generation's rate of applies / None's", rates["None"]["median"], None, 0.95),
+        Goal("safe's rate of applies / None's", found["rateOfSafe"]["None"]["median"]),
     ]
