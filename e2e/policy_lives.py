@@ -54,11 +54,14 @@ class Life:
         self.word = f"r{self.number:04d}"
         self.known: dict[tuple[type[Any], str], Stored] = {}
 
-    async def play(self) -> None:
-        await self._do(Create(Alias(self.word, tree_name(self.word, 1), 1)))
+    async def begin(self) -> None:
+        """Before the guard is in force: every other life begins with what it would refuse."""
+        await self._do(Create(Alias(self.word, tree_name(self.word, 1 + self.number % 2), 1)))
         for place in range(PLACES):
             await self._do(Create(self._tree(place)))
             await self._do(Create(self._slice(place)))
+
+    async def live(self) -> None:
         for _ in range(LENGTH):
             await self._do(self._choose())
 

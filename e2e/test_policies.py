@@ -4,6 +4,7 @@ What must be refused is tried in earnest where the guard is on; where it is off,
 pass, with a dry run on the server, which asks the same policies and leaves the objects as they are.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -13,7 +14,20 @@ from typing import Any
 import pytest
 
 from e2e.cluster_tools import SYSTEM, get, items, kubectl, run, until
-from e2e.policy_changes import DOWN, FORBIDDEN, LEGAL, PINNED, STAYS, Change, flip, patch, target
+from e2e.policy_changes import (
+    DOWN,
+    FORBIDDEN,
+    LEGAL,
+    PINNED,
+    SELECTING,
+    STAYS,
+    Change,
+    annotate,
+    flip,
+    label,
+    patch,
+    target,
+)
 from e2e.policy_spaces import (
     ENDPOINT,
     GUARDED,
@@ -32,16 +46,22 @@ from e2e.policy_spaces import (
     scenario_body,
     spaces,
 )
+from holdfast.core.freeze import FOREVER, Freeze
 from holdfast.core.names import (
+    ENDPOINT_LABEL,
     GENERATION_ANNOTATION,
     MANAGED_LABEL,
     SERVICE_NAME_LABEL,
     pin_annotation,
+    service_fqdn,
     tree_name,
 )
 from holdfast.core.objects import Tree
+from holdfast.core.override import Overridden, Override, override
 from holdfast.core.scenario import Scenario, scenario_of
 from holdfast.live import arm_manifests as manifests
+from holdfast.live.api import connect
+from holdfast.live.perform import Performer, drive
 
 pytestmark = pytest.mark.cluster
 
@@ -187,6 +207,53 @@ def test_a_guard_is_taken_away_and_given_back() -> None:
         guard["spec"]["guards"]["dns"]["admission"] = "Enabled"
         kubectl(*patch("region", REGION, guard), "-n", space)
         until(lambda: in_force(space), "the guard is on")
+
+
+def test_what_was_wrong_before_the_guard_is_mended_under_it() -> None:
+    """By a human's override, which freezes first, and by an enactor: both write what is right."""
+    space = "policies-mended"
+    off, on = ({"spec": {"guards": {"dns": {"admission": s}}}} for s in ("Disabled", "Enabled"))
+
+    async def overridden() -> object:
+        async with connect("holdfast-policies") as api:
+            freeze = Freeze("alice", FOREVER, "the name is empty")
+            order = Override("alice", ENDPOINT, 0, ("10.0.0.3",), freeze, proves=False)
+            return await drive(override(order), Performer(api, space, REGION))
+
+    with spaces(space):
+        region(space, {"profile": "safe", **off["spec"]["guards"]})
+        furnish(space)
+        for words in (
+            patch("service", ENDPOINT, {"spec": {"externalName": "nowhere"}}),
+            label("service", ENDPOINT, f"{ENDPOINT_LABEL}-", f"{MANAGED_LABEL}=no"),
+            label("service", TREE, f"{ENDPOINT_LABEL}-", f"{MANAGED_LABEL}-"),
+            patch("service", TREE, {"spec": SELECTING}),
+        ):
+            kubectl(*words, "-n", space)
+        kubectl(*patch("region", REGION, on), "-n", space)
+        until(lambda: in_force(space), "policies in force")
+        for words in (
+            annotate("holdfast.dev/lock="),
+            label("service", ENDPOINT, f"{MANAGED_LABEL}=true"),
+            label("service", TREE, f"{MANAGED_LABEL}=true"),
+            label("service", TREE, f"{ENDPOINT_LABEL}={ENDPOINT}"),
+            ("annotate", "service", TREE, f"{pin_annotation(PIN)}-"),
+            patch("service", TREE, {"spec": {"selector": None}}),
+        ):
+            assert do(Change("", words), space, DRY).returncode == 0, words
+        for words in (
+            flip(7, "elsewhere"),
+            label("service", ENDPOINT, f"{MANAGED_LABEL}-"),
+            label("service", TREE, f"{ENDPOINT_LABEL}=s3"),
+            patch("service", TREE, {"spec": {"selector": {"app": "y"}}}),
+        ):
+            assert "denied request" in do(Change("", words), space, DRY).stderr, words
+        outcome = asyncio.run(overridden())
+        assert isinstance(outcome, Overridden), outcome
+        alias = get("service", ENDPOINT, "-n", space)
+        named = service_fqdn(tree_name(ENDPOINT, outcome.generation), space, REGION)
+        assert alias["spec"]["externalName"] == named
+        assert alias["metadata"]["labels"][ENDPOINT_LABEL] == ENDPOINT
 
 
 # --- nothing is wedged ----------------------------------------------------------------------------

@@ -24,6 +24,8 @@ def denied(before: Stored | None, after: Stored | None) -> str:
         case _, Alias(endpoint=endpoint, target=target, generation=generation):
             if isinstance(before, Alias) and (why := _moved(before.generation, generation)):
                 return why
+            if isinstance(before, Alias) and _named(before) == (generation, target):
+                return ""  # what was wrong before may be locked, frozen, and mended
             if target != tree_name(endpoint, generation):
                 return "an alias names the tree of its own generation"
         case Tree(pins=pins), None if pins:
@@ -44,6 +46,10 @@ def _moved(before: int, after: int) -> str:
     if after > before + LEAP_MAX:
         return f"the live generation goes up by {LEAP_MAX} at most"
     return ""
+
+
+def _named(alias: Alias) -> tuple[int, str]:
+    return alias.generation, alias.target
 
 
 def _answer(piece: Slice) -> tuple[str, str, tuple[str, ...]]:
