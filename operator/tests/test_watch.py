@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from holdfast.live.watch import _difference, _is_late, is_older
+from holdfast.live.watch import _difference, _is_late, bare, is_older
 
 
 def obj(uid: str, version: str) -> dict[str, Any]:
@@ -41,3 +41,19 @@ def test_versions_that_are_no_numbers_have_no_order() -> None:
     assert is_older("9", "10")
     assert not is_older("x9", "x8")
     assert not is_older("", "3")
+
+
+def test_bare_keeps_what_the_difference_needs_and_nothing_else() -> None:
+    def thing(version: str) -> dict[str, Any]:
+        meta = {"name": "n", "uid": "a", "resourceVersion": version, "labels": {"x": "y"}}
+        return {"metadata": meta, "spec": {"much": "more"}}
+
+    known: dict[str, Any] = {}
+    first = _difference(known, [thing("1")], False, bare)
+    assert [c.obj["spec"] for c in first] == [{"much": "more"}]
+    assert known == {"a": {"metadata": {"name": "n", "uid": "a", "resourceVersion": "1"}}}
+    assert _difference(known, [thing("1")], True, bare) == []
+    assert [c.event for c in _difference(known, [thing("2")], True, bare)] == ["MODIFIED"]
+    assert [(c.event, c.obj["metadata"]["uid"]) for c in _difference(known, [], True, bare)] == [
+        ("DELETED", "a")
+    ]

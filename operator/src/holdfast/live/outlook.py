@@ -16,7 +16,7 @@ from holdfast.core.names import KIND_LABEL, MANAGED_LABEL
 from holdfast.core.objects import Alias, EndpointPlan, Plan, Slice, Stored, Tree
 from holdfast.core.repair import broken_endpoints, only
 from holdfast.live.api import Api, Json
-from holdfast.live.watch import Change, follow
+from holdfast.live.watch import Change, bare, follow
 from holdfast.live.wire import parse, path_of
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Outlook:
 
     async def _follow(self, kind: type[Stored]) -> None:
         path = path_of(kind, self._namespace)
-        async for change in follow(self._api, path, f"{MANAGED_LABEL}=true"):
+        async for change in follow(self._api, path, f"{MANAGED_LABEL}=true", keeps=bare):
             if change.event == "SYNCED":
                 self._synced.add(kind)
             else:
@@ -86,9 +86,9 @@ class Outlook:
             self._changed.set()
 
     def _note(self, kind: type[Stored], change: Change) -> None:
-        found = _read(kind, change.obj)
         self._seen.forget(change.obj["metadata"]["uid"])
-        if found is not None and change.event != "DELETED":
+        found = None if change.event == "DELETED" else _read(kind, change.obj)
+        if found is not None:
             self._seen.note(found)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,9 +27,21 @@ class Change:
     relisted: bool = False
 
 
-async def follow(api: Api, path: str, selector: str = "") -> AsyncIterator[Change]:
+def whole(obj: Json) -> Json:
+    return obj
+
+
+def bare(obj: Json) -> Json:
+    meta = obj["metadata"]
+    return {"metadata": {key: meta[key] for key in ("name", "uid", "resourceVersion")}}
+
+
+async def follow(
+    api: Api, path: str, selector: str = "", keeps: Callable[[Json], Json] = whole
+) -> AsyncIterator[Change]:
     """Every change under `path`, for ever, in the order of the server. Objects that vanished
-    while nobody watched are reported as deleted after the next listing."""
+    while nobody watched are reported as deleted after the next listing, as far as `keeps` has
+    kept them: for many objects `bare` spares the memory of all but their names and versions."""
     query = {"labelSelector": selector} if selector else {}
     known: dict[str, Json] = {}
     pause = _BACKOFF_SECONDS[0]
@@ -37,9 +49,10 @@ async def follow(api: Api, path: str, selector: str = "") -> AsyncIterator[Chang
     while True:
         try:
             listing = await api.need("GET", path, **query)
-            for change in _difference(known, listing.get("items", []), relisted=not first):
-                yield change
             version = listing["metadata"]["resourceVersion"]
+            # Popped: what is listed is not to be held for as long as the watch goes on.
+            for change in _difference(known, listing.pop("items", []), not first, keeps):
+                yield change
             yield Change("SYNCED", {}, listed=True, relisted=not first)
             first = False
             pause = _BACKOFF_SECONDS[0]
@@ -51,7 +64,7 @@ async def follow(api: Api, path: str, selector: str = "") -> AsyncIterator[Chang
                         )
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] != "BOOKMARK" and not _is_late(known, event["object"]):
-                        yield _kept(known, event)
+                        yield _kept(known, event, keeps)
         except (ApiError, aiohttp.ClientError, TimeoutError, OSError):
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, _BACKOFF_SECONDS[1])
@@ -70,16 +83,21 @@ def _is_late(known: dict[str, Json], obj: Json) -> bool:
     return before is not None and is_older(version, before["metadata"]["resourceVersion"])
 
 
-def _kept(known: dict[str, Json], event: Any) -> Change:
+def _kept(known: dict[str, Json], event: Any, keeps: Callable[[Json], Json]) -> Change:
     obj = event["object"]
     if event["type"] == "DELETED":
         known.pop(obj["metadata"]["uid"], None)
     else:
-        known[obj["metadata"]["uid"]] = obj
+        known[obj["metadata"]["uid"]] = keeps(obj)
     return Change(event["type"], obj)
 
 
-def _difference(known: dict[str, Json], items: list[Json], relisted: bool) -> list[Change]:
+def _difference(
+    known: dict[str, Json],
+    items: list[Json],
+    relisted: bool,
+    keeps: Callable[[Json], Json] = whole,
+) -> list[Change]:
     """What a fresh listing says that is new, moved or gone; `known` becomes the listing."""
     listed = {item["metadata"]["uid"]: item for item in items}
     changes = [
@@ -92,5 +110,5 @@ def _difference(known: dict[str, Json], items: list[Json], relisted: bool) -> li
         elif before["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
             changes.append(Change("MODIFIED", item, True, relisted))
     known.clear()
-    known.update(listed)
+    known.update((uid, keeps(item)) for uid, item in listed.items())
     return changes
