@@ -75,6 +75,10 @@ test-faults: install ## Every write of a plan's life struck in eight ways, every
 bench-dns: install ## Figures of the DNS loops, as ratios within one run (out/bench-dns.json)
 	@$(WITH_CLUSTER) $(BIN)/python -m e2e.bench_dns --json out/bench-dns.json
 
+.PHONY: bench-dns-quick
+bench-dns-quick: install ## Every piece of bench-dns, a little of each: whether it works, not how fast
+	@$(WITH_CLUSTER) $(BIN)/python -m e2e.bench_dns --quick --json out/bench-dns-quick.json
+
 .PHONY: bench-check
 bench-check: $(READY) ## Figures of the checker, beside TLC in the same run (out/bench-check.json)
 	@$(BIN)/python -m bench.check --json out/bench-check.json
