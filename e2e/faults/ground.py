@@ -18,12 +18,14 @@ class Ground:
         self.aliases: dict[str, dict[str, Alias]] = {}
         self.trees: dict[str, dict[str, Tree]] = {}
         self.plans: dict[str, dict[int, Plan]] = {}
+        self.reported: dict[str, int] = {}
 
     async def __aenter__(self) -> "Ground":
-        plans = f"/apis/{API_GROUP}/{API_VERSION}/dnsplans"
+        ours = f"/apis/{API_GROUP}/{API_VERSION}"
         self._tasks = [
             asyncio.create_task(self._follow("/api/v1/services", f"{MANAGED_LABEL}=true")),
-            asyncio.create_task(self._follow(plans, "")),
+            asyncio.create_task(self._follow(f"{ours}/dnsplans", "")),
+            asyncio.create_task(self._follow(f"{ours}/regions", "")),
         ]
         return self
 
@@ -38,6 +40,9 @@ class Ground:
                 continue
             space = change.obj["metadata"]["namespace"]
             if not space.startswith(self._run):
+                continue
+            if change.obj.get("kind") == "Region":
+                self.reported[space] = (change.obj.get("status") or {}).get("newestPlan", 0)
                 continue
             kept, key, value = self._place(space, change.obj)
             if change.event == "DELETED":
@@ -59,10 +64,10 @@ class Ground:
         return max(self.plans.get(space, {}), default=0)
 
     def is_applied(self, space: str, generation: int, kept: int) -> bool:
-        """Whether this plan is the newest, live at all its endpoints, and gone what is more than
-        `kept` generations older."""
+        """Whether this plan is the newest and reported so, live at all its endpoints, and gone what
+        is more than `kept` generations older."""
         plan = self.plans.get(space, {}).get(generation)
-        if plan is None or self.newest(space) != generation:
+        if plan is None or not self.newest(space) == generation == self.reported.get(space):
             return False
         aliases, trees = self.aliases.get(space, {}), self.trees.get(space, {})
         live = all(
@@ -75,5 +80,5 @@ class Ground:
         return live and all(t.generation >= generation - kept for t in trees.values())
 
     def forget(self, space: str) -> None:
-        for kept in (self.aliases, self.trees, self.plans):
+        for kept in (self.aliases, self.trees, self.plans, self.reported):
             kept.pop(space, None)

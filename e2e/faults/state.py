@@ -75,12 +75,11 @@ class Reader:
         return {f"{of} addresses": self._said(addresses), f"{of} pins": ", ".join(pins)}
 
     def _reported(self, status: Mapping[str, Any]) -> dict[str, str]:
-        ready = [c for c in status.get("conditions") or () if c["type"] == "Ready"]
+        """Without its conditions, which are for people and come at a pace of their own."""
         return {
             "region newest plan": f"{int(status.get('newestPlan', 0)) - self._plan:+d}",
             "region observed": str(status.get("observedGeneration", "")),
             "region guards": str(status.get("guards", "")),
-            "region ready": ", ".join(f"{c['status']} {c['reason']}" for c in ready),
         }
 
     def _tree(self, name: str) -> str:
