@@ -16,17 +16,25 @@ from holdfast.check.ablation import (
     explore,
     smallest,
 )
+from holdfast.check.dns import Setting
 from holdfast.check.report import check
+from holdfast.core.acts import Order
 from holdfast.core.bounds import Bounds, Budgets
-from holdfast.core.guards import AWS_2025, Cleanup, DnsGuards, Fence, Rollback
+from holdfast.core.guards import AWS_2025, Cleanup, DnsGuards, Fence, Rollback, Switch
 from holdfast.core.invariants import OUTAGE, Invariant
-from holdfast.core.verdict import HOLDS
+from holdfast.core.verdict import BY_EMPTY_PLAN, HOLDS
 
 SMALL = Bounds(plans=3)
 UNHURRIED = Bounds(plans=3, budgets=Budgets(lock_expiries=0))
 """No lock expires, and no Lease but an idle leader's."""
 ALL = combinations()
 SINGLE = tuple(g for g in ALL if len(changes(g)) == 1)
+SWITCHED = (
+    replace(AWS_2025, admission=Switch.ENABLED),
+    replace(AWS_2025, self_repair=Switch.ENABLED),
+    replace(AWS_2025, last_known_good=Switch.ENABLED),
+)
+"""Guards that are there or not: they are not combined, but their advice is held to the same."""
 
 
 @cache
@@ -50,13 +58,35 @@ def test_there_are_fifty_six_combinations_worst_first() -> None:
     assert changes(AWS_2025) == frozenset()
 
 
-@pytest.mark.parametrize("guards", SINGLE, ids=lambda g: next(iter(changes(g))))
+@pytest.mark.parametrize("guards", [*SINGLE, *SWITCHED], ids=lambda g: next(iter(changes(g))))
 def test_advice_names_exactly_the_single_changes_that_hold(guards: DnsGuards) -> None:
     """The table behind `guardsMissing`, derived from the explorer."""
     broke, breaks = explored(AWS_2025).broken, explored(guards).broken
     holds = frozenset(i for i in broke if i not in breaks)
     (change,) = changes(guards)
-    assert {i for i, guards_that_do in HOLDS.items() if change in guards_that_do} == holds
+    named = {i for i, guards_that_do in HOLDS.items() if change in guards_that_do}
+    assert named - {Invariant.FROZEN_STAYS} == holds, "nobody freezes anything here"
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_advice_for_a_freeze_names_the_fences_that_keep_it(fence: Fence) -> None:
+    """One enactor and a human are enough to break it."""
+    bounds = Bounds(enactors=1, plans=2)
+    checked = check(only(fence), bounds, setting=Setting(orders=(Order("freeze"),)))
+    kept = Invariant.FROZEN_STAYS not in checked.broken
+    assert (f"dns.fence={fence}" in HOLDS[Invariant.FROZEN_STAYS]) is kept
+    assert kept is (fence not in (Fence.NONE, Fence.LEADER_ONLY))
+
+
+@pytest.mark.parametrize("guards", [*SINGLE, *SWITCHED], ids=lambda g: next(iter(changes(g))))
+def test_advice_for_an_empty_plan_is_the_one_guard_against_it(guards: DnsGuards) -> None:
+    """Two plans, one of which may be bare: too few for the race."""
+    bare = Bounds(plans=2, bare_plans=1)
+    (change,) = changes(guards)
+    kept = Invariant.NON_EMPTY not in check(guards, bare).broken
+    assert (change in BY_EMPTY_PLAN[Invariant.NON_EMPTY]) is kept
+    assert kept is guards.keeps_last_good
+    assert Invariant.NON_EMPTY in check(AWS_2025, bare).broken
 
 
 def calls(guards: DnsGuards, invariant: Invariant = Invariant.NON_EMPTY) -> int:
@@ -66,7 +96,7 @@ def calls(guards: DnsGuards, invariant: Invariant = Invariant.NON_EMPTY) -> int:
 def test_as_aws_ran_it_everything_breaks_but_whole_plans() -> None:
     found = explored(AWS_2025)
     assert found.broken == frozenset(WEIGHT) - {Invariant.WHOLE_PLAN}
-    assert HOLDS[Invariant.WHOLE_PLAN] == HOLDS[Invariant.ROLLBACK_NAMES_A_TREE] == ()
+    assert HOLDS[Invariant.WHOLE_PLAN] == ()
     assert calls(AWS_2025) == 24
 
 
@@ -85,7 +115,7 @@ def test_the_outage_over_all_combinations(fence: Fence, cleanup: Cleanup) -> Non
 
 def test_pins_keep_the_answer_and_not_the_order() -> None:
     pinned = replace(AWS_2025, cleanup=Cleanup.PIN_LIVE)
-    assert explored(pinned).broken == {Invariant.MONOTONE, Invariant.ROLLBACK_NAMES_A_TREE}
+    assert explored(pinned).broken == {Invariant.MONOTONE}
     *_, before, after = explored(pinned).traces[Invariant.MONOTONE]
     assert (before.world[0], after.world[0]) == ("p2", "p1"), "older, and it answers"
 
@@ -119,11 +149,12 @@ def test_leadership_loses_although_every_write_is_the_leaders_own() -> None:
     assert (rows[-1].actor, rows[-1].world) == ("us-east-1a", ("p1!", "p3"))
 
 
-def test_a_skipped_generation_breaks_the_rollback_record_behind_the_best_guards() -> None:
-    best = DnsGuards(Fence.GENERATION, Cleanup.PIN_LIVE, Rollback.DECOUPLED)
-    assert explored(best).broken == {Invariant.ROLLBACK_NAMES_A_TREE}
-    last = explored(best).traces[Invariant.ROLLBACK_NAMES_A_TREE][-1]
+def test_a_skipped_generation_breaks_the_rollback_record_behind_a_fence_and_pins_keep_it() -> None:
+    fenced = only(Fence.GENERATION)
+    assert explored(fenced).broken == {Invariant.ROLLBACK_NAMES_A_TREE}
+    last = explored(fenced).traces[Invariant.ROLLBACK_NAMES_A_TREE][-1]
     assert (last.step, last.world) == ("delete", ("p3", "p3"))
+    assert explored(replace(fenced, cleanup=Cleanup.PIN_LIVE)).broken == frozenset()
 
 
 @pytest.mark.parametrize(

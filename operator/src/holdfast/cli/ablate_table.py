@@ -21,6 +21,8 @@ LETTERS = {
 
 ALL_BUT_ROLLBACK = "all but RollbackNamesATree"
 COLUMNS = ("step", "zone", "call", "reply", "live", "trees")
+LADDERS = ("fence", "cleanup", "rollback")
+"""The guards whose rungs are combined; the others stay as aws-2025 has them."""
 
 
 def print_ablation(console: Console, document: Json) -> None:
@@ -40,7 +42,8 @@ def print_ablation(console: Console, document: Json) -> None:
         f"{states:,} states in {document['seconds']:.0f} s with --jobs {document['jobs']}, at most "
         f"{peak} MiB a process."
     )
-    before = ", ".join(f"{k} {v}" for k, v in document["changedFrom"]["dns"].items())
+    guards = document["changedFrom"]["dns"]
+    before = ", ".join(f"{ladder} {guards[ladder]}" for ladder in LADDERS)
     console.print(f"\nThe smallest changes to aws-2025 ({before}) that keep")
     for entry in document["smallestSets"]:
         line = f"  {asked(entry['keeps']):27} {told(entry['sets'])}"
@@ -104,7 +107,8 @@ def write_traces(folder: Path, document: Json) -> int:
     count = 0
     for combination in document["combinations"]:
         if combination["traces"]:
-            name = "-".join(combination["guards"]["dns"].values())
+            rungs = combination["guards"]["dns"]
+            name = "-".join(rungs[ladder] for ladder in LADDERS)
             (folder / f"{name}.md").write_text(_traces(name, combination, document["bounds"]))
             count += 1
     return count
