@@ -220,7 +220,9 @@ def test_what_broke_names_the_guard_that_is_not_on_and_its_yaml() -> None:
         "dns.fence=Generation": every,
         "dns.fence=CheckInLock": every,
         "dns.cleanup=PinLive": (Invariant.CONVERGES, Invariant.NON_EMPTY),
+        "dns.admission=Enabled": every,
         "dns.rollback=Decoupled": (Invariant.CONVERGES,),
+        "dns.selfRepair=Enabled": (Invariant.CONVERGES,),
     }
     assert guards_missing(list(Invariant), AWS_2025), "every invariant has an entry"
 

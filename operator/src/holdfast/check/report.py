@@ -29,6 +29,7 @@ Progress: TypeAlias = Callable[[int, int, int], None]
 TRACED = (
     Invariant.NON_EMPTY,
     Invariant.CONVERGES,
+    Invariant.FROZEN_STAYS,
     Invariant.NO_LIVE_DELETE,
     Invariant.MONOTONE,
     Invariant.WHOLE_PLAN,
