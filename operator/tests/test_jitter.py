@@ -174,8 +174,10 @@ def test_a_prediction_is_of_the_very_runs_that_simulate_makes() -> None:
     )
     shares = [r.shares.get("0", 0.0) for r in runs]
     assert arm["behind"]["0"]["mean"] == pytest.approx(sum(shares) / 20, abs=1e-4)
-    assert all(misses(arm, run) == [] for run in runs)
-    assert misses(arm, Run(False, {**runs[0].figures, "staleFlips": 99}, runs[0].shares))
+    assert all(misses(arm, run) == {} for run in runs)
+    wrong = Run(False, {**runs[0].figures, "staleFlips": 99}, runs[0].shares)
+    assert list(misses(arm, wrong)) == ["staleFlips"]
+    assert misses(arm, wrong, ("behindMean",)) == {}
     never = {**arm, "strikes": {"chance95": [0.0, 0.01]}}
     assert misses(never, Run(True, runs[0].figures, runs[0].shares))
     ever = {**arm, "strikes": {"chance95": [0.99, 1.0]}}
@@ -207,8 +209,19 @@ def test_latencies_are_read_from_what_enactors_export() -> None:
     assert of.p90_ms == pytest.approx(9.0, rel=0.1)
     assert of.p99_ms == pytest.approx(30.0, rel=0.25)
     assert found.of(PatchAlias("dynamodb", "", "")) == MEASURED.write
+    assert (found.watch, found.query) == (MEASURED.watch, MEASURED.query)
     with pytest.raises(ValueError, match="no call"):
         latencies("holdfast_rounds_total 3")
+
+
+def test_what_enactors_do_not_measure_is_as_slow_as_gets_are() -> None:
+    double = [2 * MEASURED.get.p50_ms / 1000] * 100
+    found = latencies(exposition("GetAlias", double))
+    assert found.watch.p50_ms == pytest.approx(2 * MEASURED.watch.p50_ms, rel=0.2)
+    five = (found.watch.least_ms, found.watch.p50_ms, found.watch.p90_ms, found.watch.p99_ms)
+    assert list(five) == sorted(five)
+    quick = latencies(exposition("GetAlias", [0.0001] * 100))
+    assert quick.watch == MEASURED.watch
 
 
 def test_quantiles_rise_even_where_all_calls_took_alike() -> None:

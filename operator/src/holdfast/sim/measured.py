@@ -29,7 +29,8 @@ def histograms(text: str) -> dict[str, Histogram]:
 
 def latencies(text: str) -> Latencies:
     """Raises ValueError if there are none in `text`. A watch's lag and a DNS query's time are not
-    among what enactors measure, and stay; a proof is modelled query by query."""
+    among what enactors measure: they are taken to be as much slower than supposed as GETs are. A
+    proof is modelled query by query."""
     known = {
         call: latency(histogram)
         for call, histogram in histograms(text).items()
@@ -37,7 +38,23 @@ def latencies(text: str) -> Latencies:
     }
     if not known:
         raise ValueError(f"no call of which there are {SAMPLES_MIN} in holdfast_call_seconds")
-    return replace(MEASURED, calls=known)
+    gets = known.get("GetAlias", MEASURED.get)
+    return replace(
+        MEASURED,
+        calls=known,
+        watch=_slowed(MEASURED.watch, gets),
+        query=_slowed(MEASURED.query, gets),
+    )
+
+
+def _slowed(latency: Latency, gets: Latency) -> Latency:
+    """Quantile by quantile, and never quicker."""
+    found, least = [], 0.0
+    for quantile in ("least_ms", "p50_ms", "p90_ms", "p99_ms", "most_ms"):
+        ratio = getattr(gets, quantile) / getattr(MEASURED.get, quantile)
+        least = max(least, getattr(latency, quantile) * max(1.0, ratio))
+        found.append(least)
+    return Latency(*found)
 
 
 def latency(histogram: Histogram) -> Latency:

@@ -23,6 +23,8 @@ RUNS = 199
 CONFIDENCE = 0.95
 RARE = 0.025
 """An outcome whose chance is surely less has not been predicted."""
+ROUNDED = 5e-5
+"""What rounding may have taken off an interval."""
 FIGURES = ("flips", "staleFlips", "behindMean", "behindMax")
 
 
@@ -121,17 +123,18 @@ def arm_prediction(arm: Arm, runs: Sequence[Run], confidence: float) -> Json:
     }
 
 
-def misses(prediction: Mapping[str, Any], run: Run) -> list[str]:
-    """What of a run lies outside of what was predicted for its arm."""
+def misses(
+    prediction: Mapping[str, Any], run: Run, names: Sequence[str] = FIGURES
+) -> dict[str, str]:
+    """What of a run lies outside of what was predicted for its arm: whether it struck, and the
+    figures that are named. Of k intervals that hold with a chance of 1 - p each, all do with one of
+    1 - kp at least."""
     low, high = prediction["strikes"]["chance95"]
-    wrong = []
+    wrong = {}
     if (high if run.struck else 1 - low) < RARE:
-        wrong.append(f"struck: {run.struck}, chance {low} to {high}")
-    known = {**prediction["figures"], **{f"behind {n}": s for n, s in prediction["behind"].items()}}
-    seen = {**run.figures, **{f"behind {n}": s for n, s in run.shares.items()}}
-    for name in {**known, **seen}:
-        value = seen.get(name, 0.0)
-        told = known.get(name, {"low": 0.0, "high": 0.0})
-        if not told["low"] - 5e-5 <= value <= told["high"] + 5e-5:
-            wrong.append(f"{name}: {value:.4g}, predicted {told['low']} to {told['high']}")
+        wrong["struck"] = f"{run.struck}; its chance is {low} to {high}"
+    for name in names:
+        told, value = prediction["figures"][name], run.figures[name]
+        if not told["low"] - ROUNDED <= value <= told["high"] + ROUNDED:
+            wrong[name] = f"{value:.4g}; {told['low']} to {told['high']} was predicted"
     return wrong
