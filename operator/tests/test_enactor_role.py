@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
 from drive import A, B, deletes, flips, plan
 
 from holdfast.core.holds import ActorView, actor_of
@@ -161,7 +160,7 @@ def test_a_hold_is_told_and_obeyed_and_what_comes_after_it_too() -> None:
         stage.publish(1)
         await until(lambda: bool(stage.stub.told))
         assert actor_of(A.zone, stage.stub.told[-1]) == ActorView(
-            A.zone, "turn", 1, hold="hold-1", caught=("hold-1",)
+            A.zone, "turn", 1, hold="hold-1", caught=("hold-1",), endpoint="dynamodb"
         )
         await a_while()
         assert stage.live() == 0
@@ -182,12 +181,10 @@ def test_a_hold_is_told_and_obeyed_and_what_comes_after_it_too() -> None:
 DECOUPLED = {"guards": {"dns": {"rollback": "Decoupled"}}}
 
 
-@pytest.mark.parametrize("hold", ["hold-1", ""])
-def test_a_process_that_comes_back_remembers_what_it_reported_and_stands_nowhere(
-    hold: str,
-) -> None:
-    entry = {"hold": hold, "caught": ["hold-1"], "letGo": True, "staleDropped": 3}
+REPORTED = {"hold": "", "caught": ["hold-1"], "letGo": True, "staleDropped": 3}
 
+
+def test_a_process_that_comes_back_remembers_what_it_reported_and_stands_nowhere() -> None:
     async def story(stage: Stage) -> None:
         stage.publish(1)
         await until(lambda: stage.live() == 1)
@@ -195,4 +192,17 @@ def test_a_process_that_comes_back_remembers_what_it_reported_and_stands_nowhere
         told = actor_of(A.zone, stage.stub.told[-1])
         assert (told.hold, told.stale_dropped, told.let_go) == ("", 3, True)
 
-    on(Stage(region(holds=[HOLD]), {"actors": {A.zone: entry}}), story)
+    on(Stage(region(holds=[HOLD]), {"actors": {A.zone: REPORTED}}), story)
+
+
+def test_the_replacement_of_one_that_stands_at_a_hold_works_and_says_nothing() -> None:
+    """The entry is the other's, until the hold lets go of it."""
+
+    async def story(stage: Stage) -> None:
+        for generation in (1, 2):
+            stage.publish(generation)
+            await until(lambda: stage.live() == generation)  # noqa: B023
+        await a_while()
+        assert stage.stub.told == []
+
+    on(Stage(region(holds=[HOLD]), {"actors": {A.zone: REPORTED | {"hold": "hold-1"}}}), story)

@@ -34,6 +34,7 @@ ALIAS = Alias("dynamodb", "dynamodb-p5", 5, "dynamodb-p4", uid="u", resource_ver
 TREE = Tree("dynamodb-p5", "dynamodb", 5, uid="u-5", resource_version="8")
 PINNED = replace(TREE, pins=("us-east-1a/x",))
 PIECE = Slice("dynamodb-p5-u-5-v4", "dynamodb-p5", "u-5", "IPv4", ("10.0.0.1",))
+WRONG = replace(ALIAS, target="dynamodb-p4")
 LATER = replace(ALIAS, target="dynamodb-p6", generation=6)
 BACK, DOWN = "goes down", "names the tree of its own generation"
 
@@ -65,6 +66,11 @@ BACK, DOWN = "goes down", "names the tree of its own generation"
             replace(ALIAS, target=f"dynamodb-p{6 + LEAP_MAX}", generation=6 + LEAP_MAX),
             "goes up by 100000 at most",
         ),
+        (WRONG, replace(WRONG, lock="x 9.000", frozen="alice"), ""),
+        (WRONG, ALIAS, ""),
+        (WRONG, replace(WRONG, target="dynamodb-p3"), DOWN),
+        (WRONG, replace(WRONG, generation=6), DOWN),
+        (WRONG, replace(WRONG, target="dynamodb-p4", generation=4), BACK),
         (ALIAS, None, "an alias is never deleted"),
         (None, TREE, ""),
         (TREE, PINNED, ""),
