@@ -6,14 +6,17 @@ pass, with a dry run on the server, which asks the same policies and leaves the 
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from e2e.cluster_tools import SYSTEM, get, items, kubectl, run, until
+from e2e.pages import masked, shown
 from e2e.policy_changes import (
     DOWN,
     FORBIDDEN,
@@ -66,6 +69,7 @@ from holdfast.live.perform import Performer, drive
 pytestmark = pytest.mark.cluster
 
 DRY = "--dry-run=server"
+PAGE = Path(__file__).parent.parent / "docs" / "admission.md"
 GONE_SECONDS = 45.0
 """In which a namespace has to be gone; it takes 5 to 7 s with policies or without."""
 
@@ -254,6 +258,26 @@ def test_what_was_wrong_before_the_guard_is_mended_under_it() -> None:
         named = service_fqdn(tree_name(ENDPOINT, outcome.generation), space, REGION)
         assert alias["spec"]["externalName"] == named
         assert alias["metadata"]["labels"][ENDPOINT_LABEL] == ENDPOINT
+
+
+def plain(line: str) -> str:
+    """Without the uid in a slice's name, and what the pages mask."""
+    return masked(re.sub(r"-[0-9a-f]{8}-v", "-UID-v", line))
+
+
+def test_the_page_says_what_kubectl_prints() -> None:
+    """docs/admission.md, from its first command to its last, in a namespace of its own."""
+    space = "policies-page"
+    told = list(shown(PAGE))
+    assert len(told) >= 8
+    with spaces(space):
+        region(space, {"profile": "safe"})
+        until(lambda: in_force(space), "policies in force")
+        furnish(space)
+        for one in told:
+            done = run("bash", "-c", f"export NS={space}; {one.command}")
+            printed = (done.stdout + done.stderr).splitlines()
+            assert list(map(plain, one.printed)) == list(map(plain, printed)), one.command
 
 
 # --- nothing is wedged ----------------------------------------------------------------------------

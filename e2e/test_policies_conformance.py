@@ -133,7 +133,8 @@ ROUNDS = 10
 
 
 async def seconds_until_in_force(api: Api) -> float:
-    """From the Region's creation, of eight that ask all the time, to the last change taken."""
+    """From the reply to the Region's creation to the last forbidden change that was sent after it
+    and taken, by eight that ask all the time; 0 if there was none."""
     name = f"{GROUP_PATH}/namespaces/{FRESH}/regions"
     await api.delete(f"{name}/{REGION}")
     body = render(admission.FORBIDDEN, FRESH, REGION)
@@ -153,12 +154,13 @@ async def seconds_until_in_force(api: Api) -> float:
             last[0] = max(last[0], asked)
 
     asking = [asyncio.create_task(ask()) for _ in range(8)]
+    await asyncio.sleep(0.05)
     spec = {"paused": True, "guards": {"profile": "safe"}}
     raw = {"apiVersion": "holdfast.dev/v1alpha1", "kind": "Region", "spec": spec}
     await api.need("POST", name, {**raw, "metadata": {"name": REGION}})
     created = time.monotonic()
     await asyncio.gather(*asking)
-    return last[0] - created
+    return max(0.0, last[0] - created)
 
 
 def test_a_guard_is_in_force_soon_after_its_region_is_made() -> None:
@@ -167,7 +169,7 @@ def test_a_guard_is_in_force_soon_after_its_region_is_made() -> None:
             return [await seconds_until_in_force(api) for _ in range(ROUNDS)]
 
     found = asyncio.run(measure())
-    print(f"\nlast change taken after creation, ms: {sorted(round(1000 * s, 1) for s in found)}")
+    print(f"\ntaken for so long after creation, ms: {sorted(round(1000 * s, 1) for s in found)}")
     assert max(found) < 5.0
 
 
