@@ -29,7 +29,9 @@ from holdfast.core.repair import broken_endpoints
 from holdfast.core.replies import Picked
 from holdfast.core.rounds import Applied, Frozen, Stale
 from holdfast.core.scenario import scenario_of
+from holdfast.core.verdict import Evidence, Expected, Outcome, Verdict, judge
 from holdfast.fake import FakeApi
+from holdfast.live.scenario_role import _causes
 from holdfast.live.wire import parse, patch_operations, render
 
 ALIAS = Alias("dynamodb", "dynamodb-p7", 7, "dynamodb-p6", "a/x 1.000", "a/x", "u-1", "7")
@@ -177,6 +179,15 @@ def test_without_repairs_the_next_plan_makes_it_whole(fence: Fence) -> None:
 
 
 @pytest.mark.parametrize("fence", list(Fence))
+def test_an_enactor_that_begins_does_not_take_it_for_applied(fence: Fence) -> None:
+    api = FakeApi()
+    run(api, A, rules(fence), 1)
+    edit(api, replace(live(api), intact=False))
+    assert Driven(enact(A, rules(fence)), api).finish() == Applied(1)
+    assert live(api).intact
+
+
+@pytest.mark.parametrize("fence", list(Fence))
 def test_a_tree_without_its_labels_is_made_whole_by_a_repair(fence: Fence) -> None:
     api = FakeApi()
     how = rules(fence, **REPAIRS)
@@ -277,3 +288,37 @@ def test_a_status_edited_by_hand_breaks_no_arm(garbage: dict[str, Any]) -> None:
     assert [h.name for h in found.due(3.0)] == [hold.name]
     found.released(3.0, hold.name)
     assert found.story(3.0)
+
+
+def evidence(**changes: Any) -> Evidence:
+    return Evidence(
+        broken=frozenset(),
+        empty_answers=0,
+        coverage=changes.pop("coverage", 1.0),
+        uncaught_holds=(),
+        overdue_holds=(),
+        attempts=1,
+        healthy_at_first=changes.pop("healthy_at_first", True),
+        cut_off=False,
+        watch_gaps=0,
+        guards_as_asked=True,
+        **changes,
+    )
+
+
+def test_a_probe_that_was_deleted_is_told_from_a_name_that_never_answered() -> None:
+    expected = Expected(Outcome.PREVENTED)
+    assert judge(expected, evidence()) == (Verdict.PASS, "as expected")
+    gone = evidence(probe_told=False, healthy_at_first=False, coverage=0.0)
+    verdict, why = judge(expected, gone)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert why == "the probe told nothing: its Pod is gone, or does not answer"
+    verdict, why = judge(expected, evidence(healthy_at_first=False))
+    assert "never answered" in why
+
+
+def test_all_that_went_wrong_with_a_scenario_is_told() -> None:
+    inner = ExceptionGroup("unhandled errors in a TaskGroup", [KeyError("a"), ValueError("b")])
+    assert _causes(ExceptionGroup("", [inner, OSError("c")])) == (
+        "KeyError: 'a'; ValueError: b; OSError: c"
+    )

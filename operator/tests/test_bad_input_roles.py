@@ -111,6 +111,16 @@ def test_the_older_is_served_in_whatever_order_they_come() -> None:
     assert "b: serves us-east-2" not in served[1:]
 
 
+def test_it_is_age_that_counts_and_not_the_name() -> None:
+    older = region("us-east-2", "b", "2025-10-20T07:00:00Z")
+    for order in ((FIRST, older), (older, FIRST)):
+        told = told_by(*order, FIRST, older)
+        assert [t for t in told if "serves us-east-2" in t][-1] == "b: serves us-east-2"
+        assert [t for t in told if "serves us-east-1" in t][-1] == (
+            "beside us-east-2: serves us-east-1"
+        )
+
+
 def test_two_of_one_second_are_told_apart_by_their_names() -> None:
     same = region("us-east-2", "b", "2025-10-20T08:00:00Z")
     for order in ((FIRST, same), (same, FIRST)):
