@@ -11,7 +11,7 @@ from drive import plan
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan, Slice, Stored, Tree
 from holdfast.core.repair import broken_endpoints
 from holdfast.live import outlook
-from holdfast.live.outlook import REPAIR_AFTER_SECONDS, Outlook, Seen
+from holdfast.live.outlook import REPAIR_AFTER_SECONDS, Outlook, Seen, read
 from holdfast.live.watch import Change
 from holdfast.live.wire import render
 
@@ -45,7 +45,8 @@ class Eyes:
         for obj in objects:
             raw = render(obj, "ns", "us-east-1")
             raw["metadata"] |= {"uid": obj.uid, "resourceVersion": obj.resource_version or "1"}
-            self.sees._note(type(obj), Change(event, raw))  # type: ignore[arg-type]
+            raw["metadata"]["namespace"] = "ns"
+            self.sees._note(Change(event, read(type(obj), raw)))  # type: ignore[arg-type]
 
     def gone(self, *objects: Stored) -> None:
         self.see(*objects, event="DELETED")

@@ -10,16 +10,19 @@ enactor. So what a change may have broken or healed is noted, and that alone is 
 import asyncio
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import TypeVar
 
 from holdfast.core.names import KIND_LABEL, MANAGED_LABEL
 from holdfast.core.objects import Alias, EndpointPlan, Plan, Slice, Stored, Tree
 from holdfast.core.repair import broken_endpoints, only
 from holdfast.live.api import Api, Json
-from holdfast.live.watch import Change, bare, follow
+from holdfast.live.watch import Change, follow, slim
 from holdfast.live.wire import parse, path_of
 
 T = TypeVar("T")
+PAGE = 500
+"""Objects of a listing that are held at once as they came."""
 REPAIR_AFTER_SECONDS = 0.5
 """How long a name looks broken before it is repaired, and between two attempts."""
 
@@ -78,17 +81,18 @@ class Outlook:
 
     async def _follow(self, kind: type[Stored]) -> None:
         path = path_of(kind, self._namespace)
-        async for change in follow(self._api, path, f"{MANAGED_LABEL}=true", keeps=bare):
+        digest = partial(read, kind)
+        async for change in follow(self._api, path, f"{MANAGED_LABEL}=true", digest, PAGE):
             if change.event == "SYNCED":
                 self._synced.add(kind)
             else:
-                self._note(kind, change)
+                self._note(change)
             self._changed.set()
 
-    def _note(self, kind: type[Stored], change: Change) -> None:
+    def _note(self, change: Change) -> None:
         self._seen.forget(change.obj["metadata"]["uid"])
-        found = None if change.event == "DELETED" else _read(kind, change.obj)
-        if found is not None:
+        found = change.obj["value"]
+        if found is not None and change.event != "DELETED":
             self._seen.note(found)
 
 
@@ -157,10 +161,9 @@ def _take_out(groups: dict[str, dict[str, T]], group: str, uid: str) -> None:
         del groups[group]
 
 
-def _read(kind: type[Stored], raw: Json) -> Alias | Tree | Slice | None:
-    """Aliases and trees are both Services."""
+def read(kind: type[Stored], raw: Json) -> Json:
+    """The digest of an object, of value None if it is nobody's: aliases and trees are both
+    Services."""
     told = (raw["metadata"].get("labels") or {}).get(KIND_LABEL, "")
     of = Slice if kind is Slice else {"alias": Alias, "tree": Tree}.get(told)
-    found = None if of is None else parse(of, raw)
-    assert found is None or isinstance(found, Alias | Tree | Slice)
-    return found
+    return slim(raw, None if of is None else parse(of, raw))

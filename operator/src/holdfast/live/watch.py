@@ -31,28 +31,35 @@ def whole(obj: Json) -> Json:
     return obj
 
 
-def bare(obj: Json) -> Json:
-    meta = obj["metadata"]
-    return {"metadata": {key: meta[key] for key in ("name", "uid", "resourceVersion")}}
+def slim(obj: Json, value: object) -> Json:
+    """A digest of an object: what a watch needs of it, and a value that was made of it."""
+    kept = ("namespace", "name", "uid", "resourceVersion")
+    return {"metadata": {key: obj["metadata"][key] for key in kept}, "value": value}
 
 
 async def follow(
-    api: Api, path: str, selector: str = "", keeps: Callable[[Json], Json] = whole
+    api: Api,
+    path: str,
+    selector: str = "",
+    digest: Callable[[Json], Json] = whole,
+    page: int = 0,
 ) -> AsyncIterator[Change]:
     """Every change under `path`, for ever, in the order of the server. Objects that vanished
-    while nobody watched are reported as deleted after the next listing, as far as `keeps` has
-    kept them: for many objects `bare` spares the memory of all but their names and versions."""
+    while nobody watched are reported as deleted after the next listing.
+
+    All objects are remembered. Where they are many, or large, a `digest` is what is remembered of
+    each, and told, and a listing comes in pages of so many.
+    """
     query = {"labelSelector": selector} if selector else {}
     known: dict[str, Json] = {}
     pause = _BACKOFF_SECONDS[0]
     first = True
     while True:
         try:
-            listing = await api.need("GET", path, **query)
-            version = listing["metadata"]["resourceVersion"]
-            # Popped: what is listed is not to be held for as long as the watch goes on.
-            for change in _difference(known, listing.pop("items", []), not first, keeps):
+            items, version = await _listing(api, path, query, digest, page)
+            for change in _difference(known, items, relisted=not first):
                 yield change
+            items = []  # not held for as long as the watch goes on
             yield Change("SYNCED", {}, listed=True, relisted=not first)
             first = False
             pause = _BACKOFF_SECONDS[0]
@@ -64,7 +71,7 @@ async def follow(
                         )
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] != "BOOKMARK" and not _is_late(known, event["object"]):
-                        yield _kept(known, event, keeps)
+                        yield _kept(known, event, digest)
         except (ApiError, aiohttp.ClientError, TimeoutError, OSError):
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, _BACKOFF_SECONDS[1])
@@ -83,21 +90,31 @@ def _is_late(known: dict[str, Json], obj: Json) -> bool:
     return before is not None and is_older(version, before["metadata"]["resourceVersion"])
 
 
-def _kept(known: dict[str, Json], event: Any, keeps: Callable[[Json], Json]) -> Change:
-    obj = event["object"]
+async def _listing(
+    api: Api, path: str, query: dict[str, str], digest: Callable[[Json], Json], page: int
+) -> tuple[list[Json], str]:
+    """All objects, at one version."""
+    items: list[Json] = []
+    asked = query | ({"limit": str(page)} if page else {})
+    while True:
+        listing = await api.need("GET", path, **asked)
+        items += map(digest, listing.get("items", []))
+        meta = listing["metadata"]
+        if not meta.get("continue"):
+            return items, meta["resourceVersion"]
+        asked["continue"] = meta["continue"]
+
+
+def _kept(known: dict[str, Json], event: Any, digest: Callable[[Json], Json]) -> Change:
+    obj = digest(event["object"])
     if event["type"] == "DELETED":
         known.pop(obj["metadata"]["uid"], None)
     else:
-        known[obj["metadata"]["uid"]] = keeps(obj)
+        known[obj["metadata"]["uid"]] = obj
     return Change(event["type"], obj)
 
 
-def _difference(
-    known: dict[str, Json],
-    items: list[Json],
-    relisted: bool,
-    keeps: Callable[[Json], Json] = whole,
-) -> list[Change]:
+def _difference(known: dict[str, Json], items: list[Json], relisted: bool) -> list[Change]:
     """What a fresh listing says that is new, moved or gone; `known` becomes the listing."""
     listed = {item["metadata"]["uid"]: item for item in items}
     changes = [
@@ -110,5 +127,5 @@ def _difference(
         elif before["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
             changes.append(Change("MODIFIED", item, True, relisted))
     known.clear()
-    known.update((uid, keeps(item)) for uid, item in listed.items())
+    known.update(listed)
     return changes
