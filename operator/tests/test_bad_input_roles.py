@@ -22,6 +22,7 @@ from holdfast.live.api import Answer, ApiError
 from holdfast.live.enactor_role import Enactor
 from holdfast.live.operator import Regions
 from holdfast.live.planner_role import Beside, Planner
+from holdfast.live.wire import plan_of
 
 SOON = {"enactor": {"backoffMilliseconds": 1, "backoffMaxMilliseconds": 5}}
 
@@ -64,12 +65,12 @@ def told_by(
     told: list[str] = []
     left = [failures]
 
-    async def plans_of(space: str) -> list[dict[str, Any]]:
+    async def plans_of(space: str) -> list[Plan]:
         assert space == "ns"
         if left[0]:
             left[0] -= 1
             raise ApiError("GET", "plans", 500, {})
-        return [planned(g)["object"] for g in there]
+        return [plan_of(planned(g)["object"]["spec"]) for g in there]
 
     def beside(_: Region, first: str) -> Recorder:
         return Recorder(f"beside {first}", {}, told)

@@ -12,18 +12,19 @@ from holdfast.core.acts import Act
 from holdfast.core.document import arm_document
 from holdfast.core.ledger import AliasSeen, SliceSeen, TreeSeen
 from holdfast.core.names import KIND_LABEL, MANAGED_LABEL
-from holdfast.core.objects import Alias, Slice, Tree
+from holdfast.core.objects import Alias, Plan, Slice, Tree
 from holdfast.core.record import Record
 from holdfast.core.scenario import Arm, Scenario
 from holdfast.core.scrapes import with_alerts
 from holdfast.core.starts import BAD_START_SECONDS, Start
+from holdfast.live import plans
 from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm_manifests import Installation
 from holdfast.live.arm_setup import ArmError, Stage
 from holdfast.live.scrape import Scraper
 from holdfast.live.watch import follow
-from holdfast.live.wire import GROUP_PATH, parse, path_of, plan_of
+from holdfast.live.wire import GROUP_PATH, page_of, parse, path_of
 
 log = logging.getLogger("holdfast.scenario")
 
@@ -161,12 +162,13 @@ class ArmRun:
 
     async def _watch_plans(self) -> None:
         path = f"{GROUP_PATH}/namespaces/{self._stage.namespace}/dnsplans"
-        async for change in follow(self._api, path):
+        async for change in follow(self._api, path, digest=plans.digest, page=page_of(Plan)):
             if change.event != "ADDED":
                 continue
             if self._zero is None:
                 self._begin()
-            plan = plan_of(change.obj["spec"])
+            plan = change.obj["value"]
+            assert isinstance(plan, Plan)
             bare = tuple(e.endpoint for e in plan.endpoints if not e.front_ends)
             self._record.planned(self._t(), plan.generation, bare, plan)
             self._changed.set()

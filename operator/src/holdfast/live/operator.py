@@ -6,7 +6,7 @@ waits for us, and several operators can watch one object without writing on it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -62,7 +62,7 @@ class Regions:
         self,
         start: Callable[[Region, Json, Mapping[int, Plan]], Worker],
         beside: Callable[[Region, str], Worker] | None = None,
-        plans_of: Callable[[str], Awaitable[list[Json]]] | None = None,
+        plans_of: Callable[[str], Awaitable[list[Plan]]] | None = None,
     ) -> None:
         self._start, self._beside, self._plans_of = start, beside, plans_of
         self._raw: dict[str, dict[str, Json]] = {}
@@ -131,12 +131,12 @@ class Regions:
         return self._start(region, raw, self._plans.setdefault(space, {}))
 
     async def _ask_for_plans(
-        self, space: str, plans_of: Callable[[str], Awaitable[list[Json]]]
+        self, space: str, plans_of: Callable[[str], Awaitable[list[Plan]]]
     ) -> None:
         while space in self._plans:
             try:
-                for raw in await plans_of(space):
-                    self.on_plan({"type": "ADDED", "object": raw})
+                for plan in await plans_of(space):
+                    self.planned(space, plan, gone=False)
                 return
             except ApiError as error:
                 log.warning("%s: plans are not known yet: %s", space, error)
@@ -144,10 +144,12 @@ class Regions:
 
     def on_plan(self, event: Json) -> None:
         raw = event["object"]
-        space = raw["metadata"]["namespace"]
+        gone = event["type"] == "DELETED"
+        self.planned(raw["metadata"]["namespace"], plan_of(raw["spec"]), gone)
+
+    def planned(self, space: str, plan: Plan, gone: bool) -> None:
         plans = self._plans.setdefault(space, {})
-        plan = plan_of(raw["spec"])
-        if event["type"] == "DELETED":
+        if gone:
             plans.pop(plan.generation, None)
         else:
             plans[plan.generation] = plan
@@ -194,30 +196,32 @@ def settings() -> kopf.OperatorSettings:
     return found
 
 
-async def operate(register: Callable[[kopf.OperatorRegistry], None]) -> None:
-    """Run Kopf with the handlers that `register` adds, until it is told to stop."""
+async def operate(
+    register: Callable[[kopf.OperatorRegistry], None], *watches: Coroutine[Any, Any, None]
+) -> None:
+    """Run Kopf with the handlers that `register` adds, and watches of our own beside it, until it
+    is told to stop."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
     register(registry)
-    await kopf.operator(
-        registry=registry,
-        settings=settings(),
-        clusterwide=True,
-        standalone=True,
-        liveness_endpoint="http://0.0.0.0:8080/healthz",
-    )
+    beside = [asyncio.create_task(_watched(watch, "a watch")) for watch in watches]
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=settings(),
+            clusterwide=True,
+            standalone=True,
+            liveness_endpoint="http://0.0.0.0:8080/healthz",
+        )
+    finally:
+        for task in beside:
+            task.cancel()
 
 
-def watch_regions(registry: kopf.OperatorRegistry, regions: Regions, plans: bool) -> None:
+def watch_regions(registry: kopf.OperatorRegistry, regions: Regions) -> None:
     @kopf.on.event(API_GROUP, API_VERSION, "regions", registry=registry)
     async def on_region(event: Any, **_: Any) -> None:
         regions.on_region(event)
-
-    if plans:
-
-        @kopf.on.event(API_GROUP, API_VERSION, "dnsplans", registry=registry)
-        async def on_plan(event: Any, **_: Any) -> None:
-            regions.on_plan(event)
 
 
 def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:

@@ -46,6 +46,7 @@ from holdfast.live import metrics
 from holdfast.live.api import Answer, Api
 from holdfast.live.resolver import Server, answers_exactly
 from holdfast.live.wire import (
+    page_of,
     parse,
     patch_operations,
     path_of,
@@ -141,13 +142,19 @@ class Performer:
         return self._reply(await put(path, body), type(obj), Written)
 
     async def _list(self, kind: type[Any]) -> Reply:
-        selector = selector_of(kind)
+        """All pages of a listing are of one version."""
+        selector, page = selector_of(kind), page_of(kind)
         query = {"labelSelector": selector} if selector else {}
-        answer = await self._api.get(path_of(kind, self._namespace), **query)
-        if not answer.ok:
-            return self._refused(answer)
-        items = tuple(parse(kind, raw) for raw in answer.body["items"])
-        return Listed(items, self._clock())
+        query |= {"limit": str(page)} if page else {}
+        items: list[Object] = []
+        while True:
+            answer = await self._api.get(path_of(kind, self._namespace), **query)
+            if not answer.ok:
+                return self._refused(answer)
+            items += (parse(kind, raw) for raw in answer.body["items"])
+            if not (more := (answer.body.get("metadata") or {}).get("continue")):
+                return Listed(tuple(items), self._clock())
+            query["continue"] = more
 
     async def _patch(self, intent: PatchAlias) -> Reply:
         path = f"{path_of(Alias, self._namespace)}/{intent.endpoint}"

@@ -1,19 +1,19 @@
 """What each role of the operator runs."""
 
 import os
+from functools import partial
 from typing import Any
 
 import kopf
 
 from holdfast.core.actor import Actor
 from holdfast.core.names import API_GROUP, API_VERSION
-from holdfast.core.objects import Plan
-from holdfast.live.api import Api, Json, connect
+from holdfast.live.api import Api, connect
 from holdfast.live.enactor_role import Enactor
 from holdfast.live.operator import Regions, operate, watch_regions
 from holdfast.live.planner_role import Beside, Planner
+from holdfast.live.plans import plans_of, watch_plans
 from holdfast.live.scenario_role import Scenarios, installation
-from holdfast.live.wire import path_of
 
 
 async def run_role(role: str) -> None:
@@ -21,13 +21,14 @@ async def run_role(role: str) -> None:
     match role:
         case "planner":
             async with connect("holdfast-planner") as api:
-                await operate(lambda registry: watch_regions(registry, planners(api), plans=False))
+                await operate(lambda registry: watch_regions(registry, planners(api)))
         case "enactor":
             zone, pod = os.environ["HOLDFAST_ZONE"], os.environ["HOLDFAST_POD_UID"]
             me = Actor(zone, f"{zone}/{pod}")
             async with connect(f"holdfast-enactor-{zone}") as api:
+                regions = enactors(api, me)
                 await operate(
-                    lambda registry: watch_regions(registry, enactors(api, me), plans=True)
+                    lambda registry: watch_regions(registry, regions), watch_plans(api, regions)
                 )
         case "scenario":
             async with connect("holdfast-scenario") as api:
@@ -44,13 +45,9 @@ def planners(api: Api) -> Regions:
 
 
 def enactors(api: Api, me: Actor) -> Regions:
-    async def plans_of(space: str) -> list[Json]:
-        listing: list[Json] = (await api.need("GET", path_of(Plan, space)))["items"]
-        return listing
-
     return Regions(
         lambda region, raw, plans: Enactor(api, me, region, raw.get("status") or {}, plans),
-        plans_of=plans_of,
+        plans_of=partial(plans_of, api),
     )
 
 

@@ -56,7 +56,7 @@ async def follow(
     first = True
     while True:
         try:
-            items, version = await _listing(api, path, query, digest, page)
+            items, version = await listing(api, path, query, digest, page)
             for change in _difference(known, items, relisted=not first):
                 yield change
             items = []  # not held for as long as the watch goes on
@@ -90,16 +90,20 @@ def _is_late(known: dict[str, Json], obj: Json) -> bool:
     return before is not None and is_older(version, before["metadata"]["resourceVersion"])
 
 
-async def _listing(
-    api: Api, path: str, query: dict[str, str], digest: Callable[[Json], Json], page: int
+async def listing(
+    api: Api,
+    path: str,
+    query: dict[str, str],
+    digest: Callable[[Json], Json] = whole,
+    page: int = 0,
 ) -> tuple[list[Json], str]:
-    """All objects, at one version."""
+    """All objects, and the one version at which they are that. ApiError if it is not had."""
     items: list[Json] = []
     asked = query | ({"limit": str(page)} if page else {})
     while True:
-        listing = await api.need("GET", path, **asked)
-        items += map(digest, listing.get("items", []))
-        meta = listing["metadata"]
+        found = await api.need("GET", path, **asked)
+        items += map(digest, found.get("items", []))
+        meta = found["metadata"]
         if not meta.get("continue"):
             return items, meta["resourceVersion"]
         asked["continue"] = meta["continue"]
