@@ -176,27 +176,6 @@ def test_one_life_of_an_endpoint_under_the_guard() -> None:
         assert "ownerReferences" not in orphan["metadata"]
 
 
-def test_of_two_regions_in_a_namespace_each_guard_counts() -> None:
-    space = "policies-two"
-    with spaces(space):
-        region(space, {"profile": "aws-2025"}, "us-west-2")
-        furnish(space)
-        assert do(Change("", flip(6)), space, DRY).returncode == 0
-        region(space, {"profile": "safe"})
-        until(lambda: in_force(space), "policies in force")
-        assert DOWN in do(Change("", flip(6)), space, DRY).stderr
-        assert do(Change("", flip(8)), space, DRY).returncode == 0
-        guarded = {"spec": {"guards": {"profile": "safe"}}}
-        kubectl(*patch("region", "us-west-2", guarded), "-n", space)
-        stuck = ("us-west-2.cloud.test", target(8, space))
-        until(
-            lambda: all(word in do(Change("", flip(8)), space, DRY).stderr for word in stuck),
-            "no name is that of both: the answer stays as it is",
-        )
-        kubectl("delete", "region", "us-west-2", "-n", space)
-        until(lambda: do(Change("", flip(8)), space, DRY).returncode == 0, "and goes on with one")
-
-
 def test_a_guard_is_taken_away_and_given_back() -> None:
     """The way out for a human who knows better."""
     space = "policies-out"
@@ -308,7 +287,7 @@ def make_scenario(name: str) -> Scenario:
     return scenario_of(name, raw["metadata"]["uid"], raw["spec"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="class")
 def operator_down() -> Iterator[None]:
     deployments = [d["metadata"]["name"] for d in items("deployments", "-n", SYSTEM)]
     kubectl("scale", "deployment", *deployments, "--replicas=0", "-n", SYSTEM)
@@ -322,14 +301,39 @@ def operator_down() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("operator_down")
-def test_a_scenario_goes_with_its_pinned_trees_while_the_operator_is_down() -> None:
-    name = "policies-scenario"
-    run("kubectl", "delete", "scenario", name, "--ignore-not-found", "--wait")
-    scenario = make_scenario(name)
-    space = scenario.namespace_of("one")
-    kubectl("create", "-f", "-", stdin=json.dumps(manifests.namespace(scenario, "one")))
-    region(space, {"profile": "safe"})
-    until(lambda: in_force(space), "policies in force")
-    furnish(space)
-    assert PINNED in do(Change("", ("delete", "service", TREE)), space).stderr
-    print(f"\ngone after {delete_and_wait('scenario', name, space=space):.1f} s")
+class TestWithTheOperatorDown:
+    def test_a_scenario_goes_with_its_pinned_trees(self) -> None:
+        name = "policies-scenario"
+        run("kubectl", "delete", "scenario", name, "--ignore-not-found", "--wait")
+        scenario = make_scenario(name)
+        space = scenario.namespace_of("one")
+        kubectl("create", "-f", "-", stdin=json.dumps(manifests.namespace(scenario, "one")))
+        region(space, {"profile": "safe"})
+        until(lambda: in_force(space), "policies in force")
+        furnish(space)
+        assert PINNED in do(Change("", ("delete", "service", TREE)), space).stderr
+        print(f"\ngone after {delete_and_wait('scenario', name, space=space):.1f} s")
+
+    def test_of_two_regions_in_a_namespace_each_guard_counts(self) -> None:
+        """The planner would tell the second that it is one, and may not in such a namespace."""
+        space = "policies-two"
+        with spaces(space):
+            region(space, {"profile": "aws-2025"}, "us-west-2")
+            furnish(space)
+            assert do(Change("", flip(6)), space, DRY).returncode == 0
+            region(space, {"profile": "safe"})
+            until(lambda: in_force(space), "policies in force")
+            assert DOWN in do(Change("", flip(6)), space, DRY).stderr
+            assert do(Change("", flip(8)), space, DRY).returncode == 0
+            guarded = {"spec": {"guards": {"profile": "safe"}}}
+            kubectl(*patch("region", "us-west-2", guarded), "-n", space)
+            stuck = ("us-west-2.cloud.test", target(8, space))
+            until(
+                lambda: all(word in do(Change("", flip(8)), space, DRY).stderr for word in stuck),
+                "no name is that of both: the answer stays as it is",
+            )
+            kubectl("delete", "region", "us-west-2", "-n", space)
+            until(
+                lambda: do(Change("", flip(8)), space, DRY).returncode == 0, "and goes on with one"
+            )
+        delete_and_wait("namespace", space, "--ignore-not-found", space=space)
