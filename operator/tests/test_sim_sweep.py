@@ -82,6 +82,23 @@ def test_and_in_a_storm(fence: str, cleanup: str, rollback: str) -> None:
         assert met["PatchAlias", "Missed"], "a lock was taken over"
 
 
+def test_and_where_the_last_good_answer_is_kept() -> None:
+    """No plan of a sweep is empty: the runs are those without the guard."""
+    kept = Setting(region(lastKnownGood="Enabled"), MEASURED, OFTEN)
+    assert_same_runs(kept, range(3), 20.0)
+    assert race(kept, 1, 20.0) == race(Setting(region(), MEASURED, OFTEN), 1, 20.0)
+
+
+def test_policies_are_in_force_in_a_sweep_too() -> None:
+    """The seeds that strike without them do not with them, and no old plan goes live."""
+    struck = [race(Setting(region(), MEASURED, OFTEN), seed, 30) for seed in range(3)]
+    assert all(run.struck for run in struck)
+    policed = Setting(region(admission="Enabled"), MEASURED, OFTEN)
+    kept = [race(policed, seed, 30) for seed in range(3)]
+    assert not any(run.struck or run.stale_writes or run.live_deletes for run in kept)
+    assert work(Task(0, policed, range(2), 5.0)).races == 0
+
+
 def test_a_tree_that_was_made_anew_is_not_the_one_that_was_tested() -> None:
     """What an actor remembers of a tree is of a former one, once that is deleted."""
     chosen = region()
@@ -132,6 +149,9 @@ def test_what_tables_cannot_do_the_plain_engine_does() -> None:
     assert not can_tabulate(leader.guards, 1)
     assert not can_tabulate(dns_guards({"dns": {"cleanup": str(Cleanup.PIN_LIVE)}}), 1)
     assert not can_tabulate(dns_guards({}), 2)
+    for switch in ("admission", "selfRepair"):
+        assert not can_tabulate(dns_guards({"dns": {switch: "Enabled"}}), 1)
+    assert can_tabulate(dns_guards({"dns": {"lastKnownGood": "Enabled"}}), 1)
     tally = work(Task(0, Setting(leader), range(2), 5.0))
     runs = [race(Setting(leader), seed, 5.0) for seed in range(2)]
     assert tally.events == sum(run.events for run in runs)

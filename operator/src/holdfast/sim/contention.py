@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from holdfast.core.actor import Actor
 from holdfast.core.enactor import START, enact
+from holdfast.core.guards import Switch
 from holdfast.core.intents import Intent, Pick, Prove, Reach
 from holdfast.core.invariants import World, empty_aliases, goes_back, live_delete
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan, Tree
@@ -105,7 +106,7 @@ class Arena:
     """The world that they race in, and what an outsider counts in it."""
 
     def __init__(self, region: Region) -> None:
-        self.api = FakeApi()
+        self.api = FakeApi(admission=region.guards.admission is Switch.ENABLED)
         self.seen = Exposure()
         self._content = content(region)
         self._newest = 0

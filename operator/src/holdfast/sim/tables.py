@@ -33,10 +33,10 @@ _FENCED = frozenset({Fence.GENERATION, Fence.RESOURCE_VERSION})
 
 
 def can_tabulate(guards: DnsGuards, endpoints: int) -> bool:
-    """Whether tables can do it: one endpoint, and no rung that sends a tree's version or asks for
-    a Lease. The plain engine does the others."""
+    """Whether tables can do it: one endpoint, and no rung that sends a tree's version, asks for a
+    Lease, pins a tree, or looks for what is broken. The plain engine does the others."""
     known = guards.fence is not Fence.LEADER_ONLY and guards.cleanup in _KNOWN_CLEANUPS
-    return known and endpoints == 1
+    return known and endpoints == 1 and not (guards.pins or guards.repairs)
 
 
 @dataclass(frozen=True, slots=True)
