@@ -119,11 +119,11 @@ def test_what_no_engine_can_run_is_named(arm: dict[str, Any], says: str) -> None
     [
         (
             {"command": "override", "endpoint": "dynamodb"},
-            ["override", "dynamodb", "--why=scripted override", "--plan=newest"],
+            ["override", "dynamodb", "--why=scripted override", "--no-wait", "--plan=newest"],
         ),
         (
             {"command": "override", "endpoint": "dynamodb", "plan": 3},
-            ["override", "dynamodb", "--why=scripted override", "--plan=3"],
+            ["override", "dynamodb", "--why=scripted override", "--no-wait", "--plan=3"],
         ),
         (
             {
@@ -135,6 +135,7 @@ def test_what_no_engine_can_run_is_named(arm: dict[str, Any], says: str) -> None
                 "override",
                 "dynamodb",
                 "--why=scripted override",
+                "--no-wait",
                 "--addresses=192.0.2.1,2001:db8::1",
             ],
         ),
@@ -144,6 +145,7 @@ def test_what_no_engine_can_run_is_named(arm: dict[str, Any], says: str) -> None
                 "override",
                 "dynamodb",
                 "--why=scripted override",
+                "--no-wait",
                 "--plan=newest",
                 "--no-freeze",
             ],

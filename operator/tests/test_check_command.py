@@ -32,6 +32,7 @@ def test_the_document_follows_the_schema(tmp_path: Path) -> None:
         "aws-2025": "OutageReproduced",
         "fenced": "OutagePrevented",
         "fenced-midwrite": "OutagePrevented",
+        "override": "OutageReproduced",
     }
     assert document["arms"][0]["trace"]["to"] == "NonEmpty"
     assert document["arms"][1]["exploration"]["bounds"]["budgets"]["lostReplies"] == 1

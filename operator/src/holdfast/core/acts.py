@@ -30,7 +30,7 @@ class Order:
         """The command line after `holdfast dns`."""
         if self.command != "override":
             return [self.command, f"--why=scripted {self.command}"]
-        words = ["override", self.endpoint, "--why=scripted override"]
+        words = ["override", self.endpoint, "--why=scripted override", "--no-wait"]
         if self.addresses:
             words.append(f"--addresses={','.join(self.addresses)}")
         elif self.plan:
