@@ -136,6 +136,8 @@ BAD = [
     (PLAN, "metadata.name", "plan-7", ["a plan is named plan-<planGeneration, 10 digits>"]),
     (PLAN, "spec.endpoints", [], ["spec.endpoints", "at least 1"]),
     (PLAN, "spec.endpoints.0.name", "*", ["spec.endpoints[0].name"]),
+    (PLAN, "spec.endpoints.0.name", "dynamodb-p7", ["must not end in -p<number>"]),
+    (PLAN, "spec.endpoints.0.name", "resolver", ["names of DNS servers"]),
     (PLAN, "spec.endpoints.0.addresses.0.weight", 0, ["weight", "equal to 1"]),
     (PLAN, "spec.endpoints.0.addresses.0.weight", -1, ["weight", "equal to 1"]),
     (PLAN, "spec.endpoints.0.addresses.0.weight", 1e308, ["weight"]),

@@ -109,7 +109,7 @@ class Delete:
 @dataclass(frozen=True, slots=True)
 class Pick:
     """Wait until this actor's own watch has seen a plan newer than `above`, and take the newest.
-    Reply: Picked.
+    Where a hand has taken plans away, the newest that is left is taken, too. Reply: Picked.
 
     With `repairs` also until it has seen that something is not served as the newest plan has it
     (see `repair`); what is picked then is that plan, with those endpoints alone.
