@@ -41,8 +41,8 @@ def test_it_passes_under_the_checker(name: str) -> None:
 
 
 def test_an_operator_among_the_actors_recovers_the_name_and_is_not_undone() -> None:
-    """The arm `override` of dns-race: guards as AWS ran them, and somebody who acts once the name is
-    empty, at any moment of any interleaving."""
+    """The arm `override` of dns-race: guards as AWS ran them, and somebody who acts once the name
+    is empty, at any moment of any interleaving."""
     scenario = scenario_of("dns-race", "", load("dns-race")["spec"])
     arm = next(a for a in scenario.arms if a.name == "override")
     checked = check(arm.guards, scenario.bounds, setting=setting_of(arm))
