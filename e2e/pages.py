@@ -48,7 +48,8 @@ def pages_of(scenario: str) -> list[Path]:
 
 def shown(page: Path) -> Iterator[Shown]:
     for block in _BLOCK.findall(page.read_text()):
-        command, printed = "", []
+        command = ""
+        printed: list[str] = []
         for line in block.splitlines():
             if line.startswith("$ "):
                 if command:
