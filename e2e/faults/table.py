@@ -1,6 +1,7 @@
 """docs/faults.md: every case a row, written from a run."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from e2e.faults.cases import CASES, GUARDS, Case
@@ -40,6 +41,15 @@ granted and not needed fails the case as well.
 `make test-faults` plays all cases. Figures here are of one run: {cases} cases in {seconds:.0f} s,
 {answers} answers, {lapses} of them empty, {missing} that never came.
 """
+
+_READING = (
+    f"A process that crashed is replaced after {RESTART_SECONDS} s, as another Pod. A lock lasts "
+    f'{LOCK_SECONDS} s: that of the dead must expire first. "applied after" counts from the change '
+    "that called for the plan until its name answers, what is too old is gone and the planner has "
+    f'reported it; "-" if all was quiet for {GIVE_UP_SECONDS:.0f} s with something left for the '
+    "next plan to do. Extra writes are those that had an effect, of any kind but events and "
+    "conditions, more (or fewer) than without the fault until then."
+)
 
 _HARMS = {
     Harm.CRASH_AFTER: "it has its effect; the process that sent it is dead before it hears so",
@@ -84,12 +94,7 @@ def render(run: Sweep) -> str:
         "| fault | what happens |\n| --- | --- |",
         *(f"| {harm} | {says} |" for harm, says in _HARMS.items()),
         "",
-        f"A process that crashed is replaced after {RESTART_SECONDS} s, as another Pod. A lock "
-        f'lasts {LOCK_SECONDS} s: that of the dead must expire first. "applied after" counts from '
-        "the change that called for the plan until its name answers and what is too old is gone; "
-        f'"-" if all was quiet for {GIVE_UP_SECONDS:.0f} s with something left for the next plan '
-        "to do. Extra writes are those that had an effect, of any kind, more (or fewer) than "
-        "without the fault until then.",
+        _wrapped(_READING),
         "",
     ]
     for guards in GUARDS:
@@ -97,10 +102,24 @@ def render(run: Sweep) -> str:
         for life in _LIVES:
             rows = [r for r in run.results if (r.case.guards, r.case.life) == (guards, life)]
             if rows:
-                parts += [f"### {guards}: {life.name}\n", f"{_LIVES[life]}\n", *_table(rows), ""]
+                parts += [
+                    f"### {guards}: {life.name}\n",
+                    _wrapped(_LIVES[life]) + "\n",
+                    *_table(rows),
+                    "",
+                ]
     parts.append("## Why a case may differ\n")
-    parts += [f"- **{reason}**: {MEANINGS[reason]}" for reason in Reason]
+    parts += [explained(reason) for reason in Reason]
     return "\n".join(parts) + "\n"
+
+
+def explained(reason: Reason) -> str:
+    """A reason as the page has it."""
+    return _wrapped(f"- **{reason}**: {MEANINGS[reason]}", indent="  ")
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 100, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _table(rows: Sequence[Result]) -> list[str]:

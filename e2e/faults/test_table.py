@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from e2e.faults.cases import CASES
-from e2e.faults.table import cases_expected, cases_in
-from e2e.faults.verdict import MEANINGS, Reason
+from e2e.faults.table import cases_expected, cases_in, explained
+from e2e.faults.verdict import Reason
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 
@@ -18,7 +18,7 @@ def test_the_page_has_no_failed_case_and_every_reason() -> None:
     text = PAGE.read_text()
     assert "FAILED" not in text
     for reason in Reason:
-        assert f"- **{reason}**: {MEANINGS[reason]}\n" in text
+        assert f"{explained(reason)}\n" in text
 
 
 def test_there_are_at_least_a_hundred_cases_and_each_has_its_name() -> None:

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from e2e.faults.cases import ENACTED, FIRST_ENACTED, PIN_LIVE, Case
 from e2e.faults.harm import Harm, WatchHarm
-from e2e.faults.life import FIRST, OVERTAKEN, PAIR, Outcome
+from e2e.faults.life import EDITED, FIRST, OVERTAKEN, PAIR, Outcome
 from e2e.faults.state import Facts
 
 When: TypeAlias = Literal["after", "end", "effects"]
@@ -88,13 +88,18 @@ def judge(case: Case, without: Outcome, seen: Outcome) -> Verdict:
     reasons = {d: [r for r in granted if _EXCUSES[r](d, without, seen)] for d in differences}
     used = sorted({r for found in reasons.values() for r in found})
     failures = [f"differs: {d}" for d, found in reasons.items() if not found]
-    if case.life is not PAIR:  # who of two had pinned what is chance
+    if case.life not in (PAIR, EDITED):
+        # Who of two had pinned what is chance; and so is whether a condition is written to the
+        # Region soon after it was edited, which tells of the edit as well.
         failures += [f"granted and not needed: {r}" for r in granted if r not in used]
     if not seen.struck:
         failures.append("the fault never struck")
     failures += _of_customers(seen)
-    extra = sum(s.had_effect for s in seen.sent) - sum(s.had_effect for s in without.sent)
-    return Verdict(tuple(used), tuple(failures), extra)
+    return Verdict(tuple(used), tuple(failures), _writes(seen) - _writes(without))
+
+
+def _writes(outcome: Outcome) -> int:
+    return sum(s.had_effect and not s.write.is_told for s in outcome.sent)
 
 
 def _of_customers(seen: Outcome) -> Iterator[str]:
@@ -221,11 +226,20 @@ def _is_skipped(d: Difference, _: Outcome, seen: Outcome) -> bool:
 
 
 def _is_unplanned(d: Difference, without: Outcome, seen: Outcome) -> bool:
-    """Afterwards the plan before is live; at the end the same answers, by a plan that is one fewer
-    on."""
+    """Afterwards the plan before is live; at the end the same answers, and of all plans that were
+    made only the one with this change is missing."""
     if d.when == "after":
         return _rests_on_the_plan_before(seen.after)
-    return _answers(seen.end) == _answers(without.end)
+    made = _plans(without.end)
+    del made["plan"]
+    same = list(made.values()) == list(_plans(seen.end).values())
+    return same and _answers(seen.end) == _answers(without.end)
+
+
+def _plans(facts: Facts) -> dict[str, str]:
+    """The content of each plan, in order."""
+    found = {what: said for what, said in facts.items() if what.partition(" ")[0] == "plan"}
+    return dict(sorted(found.items(), key=lambda plan: int(plan[0].partition(" ")[2] or 0)))
 
 
 def _is_blind(d: Difference, _: Outcome, seen: Outcome) -> bool:
