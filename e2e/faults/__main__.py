@@ -1,6 +1,7 @@
 """`python -m e2e.faults`: play all cases, or those whose name matches, and write the page."""
 
 import argparse
+import logging
 import re
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ def main() -> int:
     if arguments.docs and arguments.only:
         parser.error("the page is of all cases: --docs or --only, not both")
     chosen = [c for c in CASES if re.search(arguments.only, c.name)]
+    logging.disable(logging.WARNING)  # that a lock is held, and the like: it is what is tested
     print(f"{len(chosen)} cases, {arguments.at_once} at once", flush=True)
     run = uvloop.run(sweep(chosen, arguments.at_once))
     failed = _tell(run)
