@@ -305,14 +305,17 @@ class TestBehindPolicies:
         assert api.answer("dynamodb") == ("10.0.0.1",)
 
 
-def paced(guards: dict[str, str], harm: Harm, seconds: float) -> tuple[FakeApi, Counter[str]]:
+def paced(
+    guards: dict[str, str], harm: Harm, seconds: float, crashes: float | None = None
+) -> tuple[FakeApi, Counter[str]]:
     """One simulated enactor in a Region that is harmed after two seconds; its calls by their kind,
-    from then on."""
+    from then on. `crashes`: so many seconds after that."""
     spec = {"guards": {"profile": "safe", "dns": guards}}
     region, kernel, chance = region_of("ns", "us-east-1", spec), Kernel(), random.Random(1)
     server = Server(kernel, lambda: 0.005)
     site = Site(kernel, chance, MEASURED, NONE, region, server, Board(kernel, lambda: 0.005, ()))
-    Enactor(site, "us-east-1a", Authoritative(server)).start()
+    enactor = Enactor(site, "us-east-1a", Authoritative(server))
+    enactor.start()
     server.perform(Create(plan(1, addresses=ANSWER)))
     kernel.run(until=2.0)
     assert server.api.answer("dynamodb") == ANSWER
@@ -331,6 +334,8 @@ def paced(guards: dict[str, str], harm: Harm, seconds: float) -> tuple[FakeApi, 
         server.api.perform = counted  # type: ignore[method-assign]
 
     kernel.at(2.0, touch)
+    if crashes is not None:
+        kernel.at(2.0 + crashes, lambda: enactor.crash(0.0))
     kernel.run(until=2.0 + seconds)
     return server.api, calls
 
@@ -344,6 +349,33 @@ def test_a_repair_takes_about_half_a_second() -> None:
     api, calls = paced(DISABLED, lambda api: api.perform(Delete(Tree, "dynamodb-p1")), 60.0)
     assert api.answer("dynamodb") == ANSWER
     assert sum(calls.values()) < 20, "and then it rests"
+
+
+def test_what_was_broken_by_the_last_plan_need_not_be_by_the_next() -> None:
+    """An older tree that answers is late by the newer plan: there is nothing to repair."""
+    spec = {"guards": {"profile": "safe"}}
+    region, kernel, chance = region_of("ns", "us-east-1", spec), Kernel(), random.Random(1)
+    server = Server(kernel, lambda: 0.005)
+    site = Site(kernel, chance, MEASURED, NONE, region, server, Board(kernel, lambda: 0.005, ()))
+    enactor = Enactor(site, "us-east-1a", Authoritative(server))
+    kernel.run(until=2.0)
+    for obj in (ALIAS, TREE, replace(PIECE, addresses=("192.0.2.9",))):
+        enactor._seen.objects[type(obj), obj.name] = obj
+    enactor._broken_since = 0.0
+    kernel.now = 2.0
+    enactor._plans = {5: PLAN}
+    assert enactor._next(5) == PLAN
+    enactor._plans = {5: PLAN, 6: plan(6, addresses=ANSWER)}
+    assert enactor._next(6) is None
+
+
+def test_one_that_dies_while_a_repair_is_due_repairs_when_it_is_back() -> None:
+    """No news come in between: its own timer died with it."""
+    api, calls = paced(
+        DISABLED, lambda api: api.perform(Delete(Tree, "dynamodb-p1")), 5.0, crashes=0.3
+    )
+    assert api.answer("dynamodb") == ANSWER
+    assert sum(calls.values()) < 30
 
 
 @pytest.mark.parametrize(
