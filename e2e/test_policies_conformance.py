@@ -197,7 +197,7 @@ def test_waiting_for_a_guard_ends_when_it_is_in_force_and_not_before() -> None:
 
 PUTS = 400
 COST_MAX = 1.5
-"""Of a guarded write of an alias, against the same write where no Region is. Measured: 1.08 to 1.2."""
+"""Of a guarded write of an alias, against the same where no Region is. Measured: 1.08 to 1.2."""
 
 
 def test_a_guarded_write_costs_little_more() -> None:
