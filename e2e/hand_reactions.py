@@ -270,7 +270,7 @@ class Hangs:
         began = time.time()
         play.cure(self.cures)
         until(lambda: _uid(ground, name) != uid, f"{name} has gone")
-        said = f"its deletion hangs until then: {self.says}; gone in {play.since(began)}"
+        said = f"hangs: {self.says}; gone {play.since(began)}"
         until(ground.is_newest, "all is well", 40)
         play.go_on()
         return f"{said} after `{self.cures[0]}`"

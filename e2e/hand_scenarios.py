@@ -18,6 +18,11 @@ ALL = (FIRST, DOUBLE, TWIN, NEXT)
 ARMS = ("probe", "dns", "rights", "region", "space")
 KEEP = '{"metadata": {"finalizers": ["example.com/keep"]}}'
 FREE = '{"metadata": {"finalizers": null}}'
+AND = {
+    "dns": ". No server answers, and none says that there is nothing",
+    "rights": ". Enactors have no right to say so in the Region, either: the counter "
+    "`holdfast_refusals_total` and the plans' lag do",
+}
 SETTLE_SECONDS = {"rights": 9, "region": 30, "space": 30, "endless": 90}
 """Others have 4. A plan has 5 s to become live before its arm has not converged."""
 
@@ -151,7 +156,7 @@ def _tell(story: Story) -> None:
     kubectl("create", "-f", "-", stdin=json.dumps(scenario(DOUBLE, ("endless",))))
     story.tell(
         "double",
-        f"`kubectl create -f -` # Scenario {FIRST} once more, as {DOUBLE}, while it runs",
+        f"`kubectl create -f - # Scenario {FIRST} once more, as {DOUBLE}, while it runs`",
         lambda: _waits(DOUBLE),
     )
     for which, words in (
@@ -168,7 +173,7 @@ def _tell(story: Story) -> None:
         kubectl(*words, *where, timeout=60)
         story.tell(f"arm-{which}", shown, lambda w=which: _verdict(w), space)  # type: ignore[misc]
     story.tell(
-        "twice", f"`kubectl create -f -` # two Scenarios, {FIRST} and {TWIN}, at once", _both
+        "twice", f"`kubectl create -f - # two Scenarios, {FIRST} and {TWIN}, at once`", _both
     )
     kubectl("create", "-f", "-", stdin=json.dumps(scenario(NEXT, ("endless",))))
     until(lambda: _is_served(f"{DOUBLE}-endless"), f"{DOUBLE} is served", 90)
@@ -202,12 +207,7 @@ def _verdict(which: str) -> str:
     until(lambda: arm(FIRST, which).get("phase") == "Complete", f"the verdict of {which}", 60)
     found = arm(FIRST, which)
     assert found["verdict"] != "Pass", found["message"]
-    more = ""
-    if which == "rights":
-        more = (
-            ". Enactors have no right to say so in the Region, either: the counter "
-            "`holdfast_refusals_total` and the plans' lag do"
-        )
+    more = AND.get(which, "")
     return f"{found['verdict']}: {found['message']}{more}"
 
 
