@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from e2e.faults.harm import AnyFault, ClockFault, Fault, Harm, Jump, WatchFault, WatchHarm
-from e2e.faults.life import EDITED, FIRST, LATER, MOVED, OVERTAKEN, PAIR, Life
+from e2e.faults.lives import EDITED, FIRST, LATER, MOVED, OVERTAKEN, PAIR, Life
 
 _DECOUPLED = {"rollback": "Decoupled"}
 GUARDS: Mapping[str, Mapping[str, str]] = {

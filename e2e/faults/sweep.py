@@ -10,7 +10,8 @@ from typing import TypeAlias
 from e2e.faults import cases
 from e2e.faults.cases import Case
 from e2e.faults.harm import AnyFault
-from e2e.faults.life import FIRST, LATER, Life, Outcome, Stage
+from e2e.faults.life import Outcome, Stage
+from e2e.faults.lives import FIRST, LATER, Life
 from e2e.faults.site import Site, site
 from e2e.faults.verdict import Verdict, judge
 

@@ -6,18 +6,10 @@ from collections.abc import Sequence
 
 from e2e.faults.cases import CASES, GUARDS, Case
 from e2e.faults.harm import Harm, WatchHarm
-from e2e.faults.life import (
-    EDITED,
-    FIRST,
-    GIVE_UP_SECONDS,
-    LATER,
-    LOCK_SECONDS,
-    MOVED,
-    OVERTAKEN,
-    PAIR,
-    Life,
-)
+from e2e.faults.life import GIVE_UP_SECONDS
+from e2e.faults.lives import EDITED, FIRST, LATER, MOVED, OVERTAKEN, PAIR, Life
 from e2e.faults.processes import RESTART_SECONDS
+from e2e.faults.scene import LOCK_SECONDS
 from e2e.faults.sweep import Result, Sweep
 from e2e.faults.verdict import MEANINGS, Reason
 

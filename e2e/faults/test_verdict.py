@@ -9,7 +9,8 @@ import pytest
 from e2e.faults.cases import CASES, GENERATION, PIN_LIVE, Case
 from e2e.faults.customer import Customer
 from e2e.faults.harm import Harm
-from e2e.faults.life import LATER, Outcome
+from e2e.faults.life import Outcome
+from e2e.faults.lives import LATER
 from e2e.faults.verdict import Reason, judge, reasons_of
 from e2e.faults.write import write_of
 from holdfast.core.intents import PatchAlias, Pin, Unpin

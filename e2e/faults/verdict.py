@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 
 from e2e.faults.cases import ENACTED, FIRST_ENACTED, PIN_LIVE, Case
 from e2e.faults.harm import Harm, WatchHarm
-from e2e.faults.life import EDITED, FIRST, OVERTAKEN, PAIR, Outcome
+from e2e.faults.life import Outcome
+from e2e.faults.lives import EDITED, FIRST, OVERTAKEN, PAIR
 from e2e.faults.state import Facts
 
 When: TypeAlias = Literal["after", "end", "effects"]
