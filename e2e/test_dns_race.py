@@ -98,10 +98,12 @@ def test_as_aws_ran_it_the_alias_names_nothing_although_plans_kept_coming(race: 
     assert arm["dns"]["recoveredBy"] == "nobody"
     assert arm["dns"]["staleWritesApplied"] == 1
     assert arm["guardsMissing"] == [
+        "dns.admission=Enabled",
         "dns.cleanup=PinLive",
         "dns.fence=CheckInLock",
         "dns.fence=Generation",
         "dns.rollback=Decoupled",
+        "dns.selfRepair=Enabled",
     ]
 
 
@@ -170,7 +172,7 @@ def test_kubectl_get_tells_the_story(race: Race) -> None:
     assert race.printed
     table = kubectl("get", "scenarios")
     assert "Pass" in table
-    assert "3/3" in table
+    assert "4/4" in table
     everything = kubectl("get", "holdfast", "-A")
     assert "scenario.holdfast.dev/dns-race" in everything
     assert "dnsplan.holdfast.dev/plan-0000000001" in everything
