@@ -40,8 +40,8 @@ def scenario(guards: dict[str, object]) -> str:
             "kind": "Scenario",
             "metadata": {"name": NAME},
             "spec": {
-                "deadlineSeconds": 900,
-                "settleSeconds": 800,
+                "deadlineSeconds": 600,
+                "settleSeconds": 500,
                 "region": {"planner": {"churnPerMinute": 120}, "planHistory": 20},
                 "arms": [{"name": "arm", "guards": guards, "expect": "OutagePrevented"}],
             },
