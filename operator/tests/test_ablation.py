@@ -20,9 +20,10 @@ from holdfast.check.dns import Setting
 from holdfast.check.report import check
 from holdfast.core.acts import Order
 from holdfast.core.bounds import Bounds, Budgets
-from holdfast.core.guards import AWS_2025, Cleanup, DnsGuards, Fence, Rollback, Switch
+from holdfast.core.guards import AWS_2025, SAFE, Cleanup, DnsGuards, Fence, Rollback, Switch
 from holdfast.core.invariants import OUTAGE, Invariant
-from holdfast.core.verdict import BY_EMPTY_PLAN, HOLDS
+from holdfast.core.starts import Start
+from holdfast.core.verdict import BY_EMPTY_PLAN, FROM_THE_START, HOLDS, guards_missing
 
 SMALL = Bounds(plans=3)
 UNHURRIED = Bounds(plans=3, budgets=Budgets(lock_expiries=0))
@@ -87,6 +88,51 @@ def test_advice_for_an_empty_plan_is_the_one_guard_against_it(guards: DnsGuards)
     assert (change in BY_EMPTY_PLAN[Invariant.NON_EMPTY]) is kept
     assert kept is guards.keeps_last_good
     assert Invariant.NON_EMPTY in check(AWS_2025, bare).broken
+
+
+SOUND = frozenset(
+    [*changes(SAFE), "dns.fence=CheckInLock"],
+)
+"""The rungs that anybody would advise."""
+
+
+@pytest.mark.parametrize("start", Start)
+def test_advice_after_a_bad_start_names_what_gets_out_of_it(start: Start) -> None:
+    """Not what would have kept out of it: a fence gives no lost tree back."""
+    bad = Setting(start)
+    stuck = {
+        next(iter(changes(g))): check(g, SMALL, setting=bad).stuck for g in (*SINGLE, *SWITCHED)
+    }
+    heals = {change for change in SOUND if not stuck[change]}
+    if check(AWS_2025, SMALL, setting=bad).stuck:
+        assert set(FROM_THE_START[start][Invariant.CONVERGES]) == heals
+    else:
+        assert heals == SOUND
+        assert Invariant.CONVERGES not in FROM_THE_START[start]
+
+
+def test_advice_after_a_bad_start_about_what_was_lost_before_it_is_none() -> None:
+    for start in (Start.NAMES_NOTHING, Start.NO_ADDRESSES):
+        assert Invariant.NON_EMPTY in check(SAFE, SMALL, setting=Setting(start)).broken
+        assert FROM_THE_START[start][Invariant.NON_EMPTY] == ()
+    assert check(SAFE, SMALL, setting=Setting(Start.DEAD_LOCK)).broken == frozenset()
+
+
+@pytest.mark.parametrize("pins", ["dns.cleanup=PinLive", "dns.admission=Enabled"])
+@pytest.mark.parametrize("cleanup", [c for c in Cleanup if c is not Cleanup.PIN_LIVE], ids=str)
+@pytest.mark.parametrize("fence", [Fence.NONE, Fence.RESOURCE_VERSION, Fence.GENERATION], ids=str)
+def test_advice_about_the_rollback_record_holds_beside_other_guards(
+    fence: Fence, cleanup: Cleanup, pins: str
+) -> None:
+    """What is told is exactly what the explorer finds. Four plans: a blind write needs them."""
+    record = Invariant.ROLLBACK_NAMES_A_TREE
+    before = DnsGuards(fence, cleanup, AWS_2025.rollback)
+    if pins == "dns.admission=Enabled":
+        after = replace(before, admission=Switch.ENABLED)
+    else:
+        after = replace(before, cleanup=Cleanup.PIN_LIVE)
+    told = pins in guards_missing([record], before)
+    assert told is (record not in check(after, Bounds(plans=4)).broken)
 
 
 def calls(guards: DnsGuards, invariant: Invariant = Invariant.NON_EMPTY) -> int:

@@ -133,7 +133,7 @@ def arm_document(arm: Arm, bounds: Bounds, checked: Checked) -> Json:
 
 def _instead(arm: Arm, bounds: Bounds) -> Mapping[Invariant, tuple[str, ...]]:
     if arm.start is not None:
-        return FROM_THE_START
+        return FROM_THE_START[arm.start]
     return BY_EMPTY_PLAN if bounds.bare_plans else {}
 
 

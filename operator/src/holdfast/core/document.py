@@ -112,7 +112,7 @@ def arm_document(record: Record, probe: Json, end: float) -> Json:
 def _instead(record: Record) -> Mapping[Invariant, tuple[str, ...]]:
     """Where the name was emptied otherwise than by the race, other guards would have held."""
     if record.arm.start is not None:
-        return FROM_THE_START
+        return FROM_THE_START[record.arm.start]
     return BY_EMPTY_PLAN if record.published_bare else {}
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from holdfast.core.guards import DnsGuards, effective
+from holdfast.core.guards import Cleanup, DnsGuards, Fence, effective
 from holdfast.core.invariants import OUTAGE, Invariant
 from holdfast.core.ledger import RecoveredBy
+from holdfast.core.starts import Start
 
 PROBE_COVERAGE_MIN = 0.9
 """The share of the expected queries below which an arm says nothing."""
@@ -186,8 +187,16 @@ does not."""
 
 BY_EMPTY_PLAN = {Invariant.NON_EMPTY: ("dns.lastKnownGood=Enabled",)}
 """What would have held where it was a plan without addresses that emptied the name."""
-FROM_THE_START: Mapping[Invariant, tuple[str, ...]] = {Invariant.NON_EMPTY: ()}
-"""What was empty before any loop began, no guard of theirs would have kept."""
+FROM_THE_START: Mapping[Start, Mapping[Invariant, tuple[str, ...]]] = {
+    Start.NAMES_NOTHING: {
+        Invariant.NON_EMPTY: (),
+        Invariant.CONVERGES: ("dns.rollback=Decoupled", "dns.selfRepair=Enabled"),
+    },
+    Start.NO_ADDRESSES: {Invariant.NON_EMPTY: (), Invariant.ROLLBACK_NAMES_A_TREE: ()},
+    Start.DEAD_LOCK: {Invariant.CONVERGES: ("dns.fence=Generation",)},
+}
+"""What is otherwise after a bad start. What was empty before any loop began, no guard of theirs
+would have kept; and what gets out of it is not what would have kept out of it."""
 
 
 def guards_missing(
@@ -203,8 +212,19 @@ def guards_missing(
     for invariant in sorted(broken):
         if on.isdisjoint(holds[invariant]):
             for guard in holds[invariant]:
-                found[guard] = (*found.get(guard, ()), invariant)
+                if _holds_with(guard, invariant, guards):
+                    found[guard] = (*found.get(guard, ()), invariant)
     return found
+
+
+def _holds_with(guard: str, invariant: Invariant, others: DnsGuards) -> bool:
+    """Whether what holds an invariant in aws-2025 does so beside these guards. Pins keep the
+    rollback record only where a write records what it replaces, which a blind one does not, and
+    where a pin is taken off with a look at the record."""
+    if invariant is not Invariant.ROLLBACK_NAMES_A_TREE:
+        return True
+    looks = others.cleanup is not Cleanup.SKIP_LIVE_WHEN_LISTING or guard == "dns.cleanup=PinLive"
+    return looks and others.fence not in (Fence.NONE, Fence.LEADER_ONLY)
 
 
 def guard_yaml(guard: str) -> str:
