@@ -122,7 +122,7 @@ def test_whatever_a_hand_does_once_every_state_can_recover(fence: Fence, hand: s
     assert (found > 0) is waits
 
 
-@pytest.mark.parametrize("hand", set(HANDS) - {"no addresses", "other addresses"})
+@pytest.mark.parametrize("hand", HANDS)
 def test_as_aws_ran_it_some_cannot(hand: str) -> None:
     """Nobody looks, nobody heals: without a newer plan, and with Coupled not even with one."""
     assert stuck_states(AWS_2025, None, hand) > 0
