@@ -1,5 +1,8 @@
 """The checker pinned: states, worlds and calls; what each reduction leaves as it is."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from holdfast.check.dns import dns_model
@@ -8,6 +11,7 @@ from holdfast.check.liveness import stuck
 from holdfast.check.report import arm_document, check
 from holdfast.core.bounds import Bounds, Budgets
 from holdfast.core.guards import Cleanup, DnsGuards, Fence, Rollback
+from holdfast.core.invariants import Invariant
 from holdfast.core.scenario import Arm
 from holdfast.core.verdict import Outcome
 
@@ -162,6 +166,42 @@ def test_what_was_not_explored_whole_is_never_a_prevention() -> None:
     checked = check(aws(Fence.GENERATION), SMALL)
     checked.found.exhaustive = False
     assert arm_document(arm, SMALL, checked)["verdict"] == "Inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("expects", "verdict", "why"),
+    [
+        ({}, "Pass", "as expected"),
+        ({"recovered_by": "nobody"}, "Pass", "as expected"),
+        ({"recovered_by": "nextPlan"}, "Fail", "some states cannot recover, although nextPlan"),
+        ({"recovered_by": "selfRepair"}, "Fail", "although selfRepair should"),
+        ({"recovered_by": "operator"}, "Pass", "as expected"),
+        ({"keeps": (Invariant.WHOLE_PLAN,)}, "Pass", "as expected"),
+        ({"keeps": (Invariant.MONOTONE,)}, "Fail", "Monotone breaks although it was expected"),
+        ({"breaks": (Invariant.MONOTONE,)}, "Pass", "as expected"),
+        ({"breaks": (Invariant.WHOLE_PLAN,)}, "Fail", "WholePlan holds although it was expected"),
+        ({"expect": None}, "Pass", "as expected"),
+    ],
+)
+def test_what_an_arm_expects_besides_the_outage(
+    expects: dict[str, Any], verdict: str, why: str
+) -> None:
+    """As AWS ran it some states are stuck. What a human does once helps no state after it."""
+    arm = replace(Arm("aws", aws(), {}, Outcome.REPRODUCED, ()), **expects)
+    document = arm_document(arm, SMALL, check(aws(), SMALL))
+    assert document["verdict"] == verdict, document["message"]
+    assert why in document["message"]
+    assert document["expect"] == ("Either" if arm.expect is None else "OutageReproduced")
+
+
+def test_nobody_is_not_expected_where_every_state_can_recover() -> None:
+    decoupled = DnsGuards(Fence.CHECK_ONCE, Cleanup.BY_AGE, Rollback.DECOUPLED)
+    arm = Arm("any", decoupled, {}, Outcome.REPRODUCED, (), recovered_by="nobody")
+    document = arm_document(arm, SMALL, check(decoupled, SMALL))
+    assert document["verdict"] == "Fail"
+    assert "every state can recover, although nobody was expected to" in document["message"]
+    healed = replace(arm, recovered_by="nextPlan")
+    assert arm_document(healed, SMALL, check(decoupled, SMALL))["verdict"] == "Pass"
 
 
 @pytest.fixture(scope="module")
