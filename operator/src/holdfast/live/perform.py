@@ -155,6 +155,7 @@ class Performer:
             if not (more := (answer.body.get("metadata") or {}).get("continue")):
                 return Listed(tuple(items), self._clock())
             query["continue"] = more
+            del answer  # one page at a time
 
     async def _patch(self, intent: PatchAlias) -> Reply:
         path = f"{path_of(Alias, self._namespace)}/{intent.endpoint}"

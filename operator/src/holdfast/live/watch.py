@@ -107,6 +107,7 @@ async def listing(
         if not meta.get("continue"):
             return items, meta["resourceVersion"]
         asked["continue"] = meta["continue"]
+        del found  # one page at a time
 
 
 def _kept(known: dict[str, Json], event: Any, digest: Callable[[Json], Json]) -> Change:
