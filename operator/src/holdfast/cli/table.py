@@ -61,7 +61,7 @@ def _table(arms: list[Json]) -> Table:
     for label, read in ROWS:
         table.add_row(label, *(read(arm) for arm in arms))
     if any("contention" in (arm.get("dns") or {}) for arm in arms):
-        table.add_row("writes behind the newest plan", *map(_behind, arms))
+        table.add_row("writes of an old plan", *map(_behind, arms))
     return table
 
 
