@@ -20,6 +20,7 @@ HOLDFAST = Path(sys.executable).with_name("holdfast")
 SELF_REPAIR_SECONDS = 1.5
 """What self-repair mends, it has begun to mend by then: see REPAIR_AFTER_SECONDS."""
 STAYS_SECONDS = 1.5
+DONE_SECONDS = 0.6
 DENIED = "denied request: "
 ABOVE = "a plan above it"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
@@ -42,6 +43,8 @@ class Play:
     @classmethod
     def begin(cls, ground: Ground, body: Callable[["Play"], Json] | None) -> "Play":
         until(ground.is_newest, "the name is healthy before the edit", 30)
+        if not ground.regular:
+            _until_done(ground)
         told = dict[str, int]()
         for event in ground.events():
             reason = event["reason"]
@@ -295,6 +298,20 @@ def stays(true: Callable[[], bool], what: str) -> None:
     while time.monotonic() < end:
         assert true(), what
         time.sleep(0.1)
+
+
+def _until_done(ground: Ground) -> None:
+    """Until the slowest enactor has had its turn: behind some fences it writes after the others."""
+    seen: list[tuple[object, float]] = [(None, 0.0)]
+
+    def done() -> bool:
+        state, now = ground.state(), time.monotonic()
+        versions = [o["metadata"]["resourceVersion"] for o in (state.alias, *state.trees.values())]
+        if versions != seen[0][0]:
+            seen[0] = versions, now
+        return now - seen[0][1] > DONE_SECONDS
+
+    until(done, "all enactors are done", 30)
 
 
 def _object(ground: Ground, name: str) -> Json:
