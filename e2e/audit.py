@@ -35,8 +35,8 @@ class Right(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a ServiceAccount. `role` is the one that allowed it, "" if it was forbidden;
-    `body` is None where the audit policy keeps none."""
+    """One request of a ServiceAccount, or of a person, whose `space` is "". `role` is the one that
+    allowed it, "" if it was forbidden; `body` is None where the audit policy keeps none."""
 
     at: float
     space: str
@@ -64,20 +64,21 @@ class Request:
 
 
 def request_of(event: Mapping[str, Any]) -> Request | None:
-    """None for what no ServiceAccount asked, and for the end of a watch, whose start is told."""
-    account = _ACCOUNT.fullmatch(event["user"]["username"])
-    if account is None or "objectRef" not in event:
+    """None for what is about no resource, and for the end of a watch, whose start is told."""
+    if "objectRef" not in event:
         return None
     if event["verb"] == "watch" and event["stage"] != "ResponseStarted":
         return None
+    user = event["user"]["username"]
+    account = _ACCOUNT.fullmatch(user)
     about, notes = event["objectRef"], event.get("annotations") or {}
     allowed = notes.get("authorization.k8s.io/decision") == "allow"
     role = _ALLOWED_BY.search(notes.get("authorization.k8s.io/reason", "")) if allowed else None
     sub = about.get("subresource")
     return Request(
         at=datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp(),
-        space=account[1],
-        account=account[2],
+        space=account[1] if account else "",
+        account=account[2] if account else user,
         verb=event["verb"],
         group=about.get("apiGroup", ""),
         resource=about.get("resource", "") + (f"/{sub}" if sub else ""),
@@ -181,11 +182,12 @@ def forbidden(
     """Requests that were forbidden, unless each of three holds: the account has this right by a
     role that allows it things; it was told no few times, and within a short while.
 
-    In a namespace that is no Scenario's, only the first is asked: where somebody makes a Region
-    without giving the roles rights there, they are told no for as long as it lives.
+    In a namespace that is no Scenario's, and where a person took a binding away, only the first is
+    asked: whoever makes a Region without the roles' rights there has them told no for as long as it
+    lives.
     """
     requests = list(requests)
-    judged = {"", *arms(requests)}
+    judged = {"", *arms(requests)} - _taken(requests)
     of_account: dict[tuple[str, str], set[Right]] = {}
     for request in requests:
         if not request.forbidden:
@@ -193,7 +195,7 @@ def forbidden(
             rights |= {Right(r.verb, r.group, r.resource) for r in roles.get(request.role, ())}
     refusals: dict[tuple[str, str, Right, str], list[Request]] = {}
     for request in requests:
-        if request.forbidden:
+        if request.space and request.forbidden:
             right = Right(request.verb, request.group, request.resource)
             key = (request.space, request.account, right, request.namespace)
             refusals.setdefault(key, []).append(request)
@@ -209,6 +211,17 @@ def forbidden(
     return sorted(found)
 
 
+def _taken(requests: Iterable[Request]) -> set[str]:
+    """The namespaces in which a person deleted a binding."""
+    return {
+        request.namespace
+        for request in requests
+        if not request.space
+        and (request.verb, request.resource) == ("delete", "rolebindings")
+        and request.ok
+    }
+
+
 # --- preconditions --------------------------------------------------------------------------------
 
 
@@ -220,12 +233,15 @@ class Proof:
     wrong: list[str]
 
 
-def preconditions(requests: Iterable[Request], enactors: Collection[str]) -> Proof:
+def preconditions(
+    requests: Iterable[Request], enactors: Collection[str], people: Collection[str] = ()
+) -> Proof:
     """Every write of a Service by one of these accounts, where the guards in force ask for one.
 
     With `Generation` a PUT bears uid and resourceVersion, with `PinLive` a DELETE does. A patch
     begins with a test under any guards: lock and pin are nothing else. A creation needs none: the
-    name is its own. Guards are those of the Region that was created last in the namespace.
+    name is its own. Guards are those of the Region that was created last in the namespace; in
+    `people`'s namespaces they are not in the log, and nothing is judged.
     """
     guards: dict[str, DnsGuards] = {}
     seen: Counter[str] = Counter()
@@ -236,6 +252,8 @@ def preconditions(requests: Iterable[Request], enactors: Collection[str]) -> Pro
         if request.account not in enactors or request.resource != "services":
             continue
         if request.forbidden or request.verb not in WRITES or request.verb == "create":
+            continue
+        if request.namespace in people:
             continue
         if request.namespace not in guards:
             wrong.append(f"{request}: no Region was created in its namespace")
@@ -301,27 +319,40 @@ def arms(requests: Iterable[Request]) -> set[str]:
     }
 
 
+def given(requests: Iterable[Request], system: str) -> set[str]:
+    """The namespaces in which a person bound a role to an account of ours: it may write there."""
+    return {
+        request.namespace
+        for request in requests
+        if not request.space
+        and (request.verb, request.resource) == ("create", "rolebindings")
+        and request.ok
+        and any(s.get("namespace") == system for s in request.body.get("subjects") or ())
+    }
+
+
 def strays(
     requests: Iterable[Request], system: str, elsewhere: Collection[tuple[str, str, Right]]
 ) -> list[str]:
-    """Writes outside the namespaces of Scenarios, forbidden ones too: nobody is to try.
+    """Writes outside the namespaces of Scenarios and those that a person gave us, forbidden ones
+    too, for nobody is to try: who, what, where and how often.
 
     `elsewhere` is what an account may write in a namespace that is none of these; "" stands for
     no namespace. An account of any other namespace than `system` is an arm's: it writes in its own.
     """
     requests = list(requests)
-    inside = arms(requests)
+    inside = arms(requests) | given(requests, system)
     found = []
     for request in requests:
-        if request.verb not in WRITES:
+        if not request.space or request.verb not in WRITES:
             continue
         right = Right(request.verb, request.group, request.resource)
         if request.space != system:
             if request.namespace != request.space:
-                found.append(f"{request.space}: {request}")
+                found.append(f"{request.space}: {request.account} {right} in {request.namespace!r}")
             continue
         if request.namespace in inside:
             continue
         if (request.account, request.namespace, right) not in elsewhere:
-            found.append(str(request))
-    return sorted(set(found))
+            found.append(f"{request.account} {right} in {request.namespace!r}")
+    return [f"{what}, {times} times" for what, times in sorted(Counter(found).items())]

@@ -105,10 +105,15 @@ def test_an_event_becomes_a_request_with_the_role_that_allowed_it() -> None:
     assert refused.forbidden
 
 
-def test_a_watch_is_told_once_by_its_start_and_people_are_left_out() -> None:
+def test_a_watch_is_told_once_by_its_start() -> None:
     assert request_of(event("watch", stage="ResponseStarted")) is not None
     assert request_of(event("watch", stage="ResponseComplete")) is None
-    assert request_of(event(user="kubernetes-admin")) is None
+
+
+def test_a_person_is_of_no_namespace() -> None:
+    found = request_of(event(user="kubernetes-admin"))
+    assert found is not None
+    assert (found.space, found.account) == ("", "kubernetes-admin")
 
 
 def test_requests_stand_in_the_order_in_which_they_came() -> None:
@@ -194,6 +199,8 @@ def test_where_no_scenario_is_a_granted_right_may_be_refused_for_long() -> None:
     assert forbidden(roles, [arm, allowed, *no], PATIENCE) == []
     other = born({"holdfast.dev/scenario": "x"}, name="theirs")
     assert forbidden(roles, [arm, other, allowed, *no], PATIENCE)
+    taken = request("delete", "rolebindings", space="", namespace="theirs")
+    assert forbidden(roles, [arm, other, taken, allowed, *no], PATIENCE) == []
 
 
 # --- preconditions --------------------------------------------------------------------------------
@@ -267,6 +274,11 @@ def test_the_guards_are_those_of_the_region_created_last() -> None:
     assert "no Region" in preconditions([put], ENACTORS).wrong[0]
 
 
+def test_where_people_made_the_region_nothing_is_judged() -> None:
+    put = request("update", "services", {"metadata": {}})
+    assert preconditions([put], ENACTORS, {ARM}) == preconditions([], ENACTORS)
+
+
 def test_others_than_enactors_and_creations_are_not_asked() -> None:
     other = request("update", "services", {"metadata": {}}, account="holdfast-scenario")
     made = request("create", "services", {"metadata": {}})
@@ -307,3 +319,26 @@ def test_a_write_elsewhere_is_for_the_accounts_that_may_only() -> None:
     assert strays([namespace], SYSTEM, {CREATE_NAMESPACES}) == []
     assert strays([namespace], SYSTEM, set())
     assert strays([namespace], SYSTEM, {("holdfast-enactor", SYSTEM, CREATE_NAMESPACES[2])})
+
+
+@pytest.mark.parametrize(
+    ("space", "subject", "code", "stray"),
+    [
+        ("", SYSTEM, 201, False),
+        ("", "others", 201, True),
+        ("", SYSTEM, 403, True),
+        (SYSTEM, SYSTEM, 201, True),
+    ],
+)
+def test_where_a_person_gave_rights_may_be_written(
+    space: str, subject: str, code: int, stray: bool
+) -> None:
+    body = {"subjects": [{"kind": "ServiceAccount", "namespace": subject}]}
+    bound = request("create", "rolebindings", body, space=space, namespace="mine", code=code)
+    written = request("update", "services", namespace="mine")
+    found = strays([bound, written], SYSTEM, set())
+    assert ("holdfast-enactor update services in 'mine', 1 times" in found) is stray
+
+
+def test_a_person_may_write_anywhere() -> None:
+    assert strays([request("update", "services", space="")], SYSTEM, set()) == []
