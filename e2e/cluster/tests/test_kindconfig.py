@@ -80,10 +80,11 @@ def test_the_audit_policy_ends_with_a_rule_that_keeps_nothing_else() -> None:
     policy = yaml.safe_load((FILES / "audit-policy.yaml").read_text(encoding="utf-8"))
     *rules, last = policy["rules"]
     assert last == {"level": "None"}
-    kept = [rule for rule in rules if rule["level"] != "None"]
+    *kept, peoples = [rule for rule in rules if rule["level"] != "None"]
     assert all(
         group.startswith("system:serviceaccounts") for r in kept for group in r["userGroups"]
     )
+    assert [r["resources"] for r in peoples["resources"]] == [["rolebindings"]]
 
 
 def test_another_audit_policy_is_another_cluster(
