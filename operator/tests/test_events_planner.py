@@ -124,6 +124,7 @@ def count(counter: Any, *labels: str) -> float:
     return float(counter.labels(*labels)._value.get())
 
 
+ENDS = 1_760_950_000.0
 ONE = (1, ("10.0.0.1",))
 
 
@@ -236,6 +237,29 @@ def test_a_freeze_ends_by_itself_when_its_time_has_passed(
         assert stage.reasons() == [Reason.FROZEN, Reason.THAWED]
 
     on(Stage("passing", **frozen(ends)), story)
+
+
+def test_a_freeze_that_ends_while_it_is_obeyed_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It ends after the planner has rested for it and before it decides how long to wait."""
+    monkeypatch.setattr(planner_role, "FROZEN_LOOK_SECONDS", 0.01)
+    now = [ENDS - 1]
+    monkeypatch.setattr(planner_role.time, "time", lambda: now[0])
+
+    async def story(stage: Stage) -> None:
+        report = stage.role._report
+
+        async def reported() -> bool:
+            now[0] = ENDS + 1
+            return await report()
+
+        stage.role._report = reported  # type: ignore[method-assign]
+        stage.fleet("10.0.0.1")
+        await until(lambda: stage.plans() == [ONE])
+
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ENDS))
+    on(Stage("ending", **frozen(ends)), story)
 
 
 def test_churn_rests_while_frozen() -> None:

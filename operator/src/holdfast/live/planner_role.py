@@ -58,6 +58,7 @@ class Planner:
         self._aliases: dict[str, Alias] = {}
         self._failures = 0
         self._holds_back = False
+        self._rested = False
         self._ended = False
         self._said: tuple[object, ...] = ()
         self._told: Json = {}
@@ -132,16 +133,13 @@ class Planner:
         """Seconds after which to look again although nothing has changed; None for never."""
         if self.region.paused:
             return None
-        return FROZEN_LOOK_SECONDS if self._is_frozen() else self._until_churn()
+        return FROZEN_LOOK_SECONDS if self._rested else self._until_churn()
 
     def _until_churn(self) -> float | None:
         """Seconds until a plan is due although nothing changed; None for never."""
         if self.region.churn_per_minute <= 0:
             return None
         return max(0.0, self._decided_at + 60 / self.region.churn_per_minute - time.monotonic())
-
-    def _is_frozen(self) -> bool:
-        return self.region.is_frozen(time.time())
 
     def _overtaker(self) -> Alias | None:
         """The highest alias above our newest plan: an override made it, or a hand."""
@@ -153,7 +151,8 @@ class Planner:
 
     async def _step(self) -> bool:
         """Append a plan if one is wanted. False if the API server did not let us."""
-        freeze = self.region.freeze if self._is_frozen() else None
+        self._rested = self.region.is_frozen(time.time())
+        freeze = self.region.freeze if self._rested else None
         self._notices.freeze(freeze, self._newest)
         if self._newest < 0 and not await self._look():
             return False
