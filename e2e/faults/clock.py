@@ -48,10 +48,11 @@ class ClockedEnactor(Enactor):
         self._tells = clock
         super().__init__(api, me, region, raw.get("status") or {}, plans, clock)
 
-    async def _until_due(self, here: Place) -> None:
+    async def _until_due(self, here: Place) -> Place:
         self._tells.rest(isinstance(here, AtPick))
-        await super()._until_due(here)
+        start = await super()._until_due(here)
         self._tells.rest(False)
+        return start
 
     async def _reach(self, at: Reach) -> None:
         self._tells.reach(at.step, at.generation)

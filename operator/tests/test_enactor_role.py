@@ -140,6 +140,29 @@ def test_a_plan_that_is_carried_waits_while_paused_too() -> None:
     on(Stage(region()), story)
 
 
+def test_a_plan_picked_before_a_freeze_is_not_carried_through_it() -> None:
+    """As AWS ran it, too, where nothing else would refuse it: a human has overridden meanwhile."""
+
+    async def story(stage: Stage) -> None:
+        stage.publish(1)
+        await until(lambda: stage.live() == 1)
+        foreign = Lock(B.identity, 99.0).text()
+        stage.api.perform(PatchAlias("dynamodb", "", foreign))
+        stage.publish(2)
+        await until(lambda: "dynamodb-p2" in stage.api.trees())
+        await a_while()  # it is deferred, again and again
+        stage.change(region(freeze={"who": "alice"}))
+        stage.publish(3)
+        await a_while()
+        stage.api.perform(PatchAlias("dynamodb", foreign, ""))
+        stage.change(region())
+        await until(lambda: stage.live() == 3)
+        await a_while()
+        assert [g for _, g in flips(stage.api.writes)] == [1, 3]
+
+    on(Stage(region()), story)
+
+
 def test_a_round_obeys_the_guards_of_its_time() -> None:
     """Those that changed while it waited for a plan, too."""
 

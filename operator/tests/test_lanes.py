@@ -85,8 +85,8 @@ class Turns:
 
 
 def host(turns: Turns, who: Actor, how: Rules, width: int) -> lanes.Host:
-    async def until_due(_: Place) -> None:
-        return
+    async def until_due(here: Place) -> Place:
+        return here
 
     def begin(here: Place) -> Flow:
         return enact(who, how, here)
@@ -487,6 +487,21 @@ def test_a_pause_is_obeyed_between_two_endpoints() -> None:
         assert len(stage.api.trees()) == 2, "what was begun is finished, nothing else is begun"
         stage.change(region(endpoints=list(NAMES)))
         await until(lambda: stage.all_live(1))
+
+    on(Wide(region(endpoints=list(NAMES), enactor={"parallel": 2})), tale)
+
+
+def test_a_plan_in_lanes_is_not_carried_through_a_freeze() -> None:
+    async def tale(stage: Wide) -> None:
+        stage.publish(1)
+        await until(lambda: bool(stage.api.trees()))
+        stage.change(region(endpoints=list(NAMES), freeze={"who": "alice"}))
+        await a_while()
+        assert len(stage.api.trees()) == 2
+        stage.publish(2)
+        stage.change(region(endpoints=list(NAMES)))
+        await until(lambda: stage.all_live(2))
+        assert sum(tree.endswith("-p1") for tree in stage.api.trees()) == 2
 
     on(Wide(region(endpoints=list(NAMES), enactor={"parallel": 2})), tale)
 

@@ -98,7 +98,6 @@ def _pick(rules: Rules, here: AtPick) -> Walk:
     if not plan.endpoints:
         return Withheld(plan.generation)
     if plan.generation == here.above:
-        assert rules.guards.repairs, reply
         return AtTree(plan, plan.endpoints[0].endpoint)  # the check would find nothing newer
     # One below it is the newest that is left when a hand has taken plans away: it is a plan as any.
     if rules.guards.fence is Fence.NONE:

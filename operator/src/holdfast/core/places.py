@@ -120,6 +120,8 @@ PLACES = (
     AtReread,
     AtDelete,
 )
+CARRYING = (AtCheck, AtTree, AtTurn, AtRead, AtFlip)
+"""Those that hold a plan."""
 
 
 def arrival(here: Place) -> Reach:

@@ -19,7 +19,7 @@ from holdfast.core.enactor import START, enact
 from holdfast.core.holds import ActorView, actor_of, actor_status
 from holdfast.core.intents import MUTATIONS, Intent, Pick, Reach
 from holdfast.core.objects import Alias, Plan
-from holdfast.core.places import AtPick, Place
+from holdfast.core.places import CARRYING, AtPick, Place
 from holdfast.core.region import Region, backoff
 from holdfast.core.replies import Reply, TimedOut, Written
 from holdfast.core.rounds import (
@@ -93,9 +93,12 @@ class Enactor:
         # Somebody of our zone stands at a hold: the entry is theirs, and we are their replacement.
         self._is_silent = bool(own.get("hold"))
         self._loses = False
+        self._freezes = self._freezes_at_pick = 0
 
     def update(self, region: Region, raw: Json) -> None:
         """The Region as its watch shows it now."""
+        if region.freeze not in (None, self.region.freeze):
+            self._freezes += 1
         self.region = region
         status = raw.get("status") or {}
         self.actors = {z: actor_of(z, raw) for z, raw in (status.get("actors") or {}).items()}
@@ -119,8 +122,7 @@ class Enactor:
         here: Place = START
         host = lanes.Host(self._width, self._begin, self._perform, self._until_due, self._defer)
         while not self._ended:
-            await self._until_due(here)
-            outcome = await lanes.apply(host, here)
+            outcome = await lanes.apply(host, await self._until_due(here))
             here = outcome.then
             await self._after(outcome)
 
@@ -137,14 +139,21 @@ class Enactor:
             await asyncio.sleep(FROZEN_LOOK_SECONDS)
         await self._outlook.watch()
 
-    async def _until_due(self, here: Place) -> None:
+    async def _until_due(self, here: Place) -> Place:
         """Wait while the Region is paused or frozen, or there is nothing to pick. A round starts
-        after the wait and not before, so that it obeys the knobs of its time."""
+        after the wait and not before, so that it obeys the knobs of its time.
+
+        Where to start: `here`, unless a plan would be carried there that was picked before a
+        freeze. Whatever a human did meanwhile, a thaw lets loose the newest plan (see `Frozen`).
+        """
         while self._rests() or (isinstance(here, AtPick) and self._next(here.above) is None):
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience()):
                     await self._changed.wait()
+        if isinstance(here, CARRYING) and self._freezes > self._freezes_at_pick:
+            return AtPick(here.plan.generation - 1)
+        return here
 
     def _rests(self) -> bool:
         return self.region.paused or self.region.is_frozen(self._clock())
@@ -180,6 +189,7 @@ class Enactor:
                 found.generation,
             )
             self._outlook.tried()
+        self._freezes_at_pick = self._freezes
         return found
 
     async def _after(self, outcome: Round) -> None:

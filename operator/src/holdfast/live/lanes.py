@@ -34,8 +34,8 @@ class Host:
     begin: Callable[[Place], Flow]
     """A flow from a place on, by the rules of now."""
     perform: Callable[[Intent], Awaitable[Reply]]
-    until_due: Callable[[Place], Awaitable[None]]
-    """Waits while nothing may be begun there."""
+    until_due: Callable[[Place], Awaitable[Place]]
+    """Waits while nothing may be begun there. Where to begin then."""
     defer: Callable[[Deferred, int], float]
     """Notes a deferral, the number of those in a row, and says for how many seconds it is."""
 
@@ -112,8 +112,11 @@ class Lanes:
         here: Place = AtTree(replace(self._plan, endpoints=(wanted,)), wanted.endpoint)
         attempts = 0
         while True:
-            await self._host.until_due(here)
+            here = await self._host.until_due(here)
             if self._over.is_set():
+                return
+            if isinstance(here, AtPick):
+                self._end(Deferred(here, "frozen meanwhile"))
                 return
             found = await walk(self._host.begin(here), self._perform, _is_through)
             if isinstance(found, PLACES):
