@@ -257,6 +257,8 @@ def test_the_regions_freeze_is_patched_under_a_test_of_what_was_read() -> None:
         ({"endpoint": "dynamodb", "addresses": "127.0.0.1"}, "127.0.0.1 is loopback"),
         ({"endpoint": "dynamodb", "addresses": "fd00::1"}, "is IPv6; .*spec.families has IPv4"),
         ({"endpoint": "dynamodb", "addresses": ","}, "1 to 1000 are wanted, 0 are there"),
+        ({"endpoint": "dynamodb", "addresses": ""}, "1 to 1000 are wanted, 0 are there"),
+        ({"endpoint": "dynamodb", "plan": ""}, "'' is neither a generation, such as 7, nor newest"),
         ({"endpoint": "dynamodb", "plan": "1", "why": "x" * 501}, "1 to 500 characters.* 501"),
         ({"endpoint": "dynamodb", "plan": "1", "until": "soon"}, "neither a span"),
         ({"endpoint": "dynamodb", "plan": "1", "until": "2020-01-01T00:00:00Z"}, "has passed"),

@@ -81,8 +81,8 @@ async def override(desk: Desk) -> int:
     order = flows.Override(
         desk.who,
         wish.endpoint,
-        word.plan(wish.plan or "newest"),
-        word.addresses(wish.addresses, region.families) if wish.addresses else (),
+        word.plan(wish.plan) if wish.plan is not None else 0,
+        word.addresses(wish.addresses, region.families) if wish.addresses is not None else (),
         desk.word(wish.why or f"override of {wish.endpoint}", keeps=True) if wish.freezes else None,
         wish.proves,
     )
