@@ -333,6 +333,27 @@ def test_a_namespace_without_a_region() -> None:
         asyncio.run(home_of(Shelf(), SPACE))
 
 
+def test_of_two_regions_it_is_the_one_that_the_operator_serves() -> None:
+    """The oldest that is not on its way out, whatever the API server lists first."""
+
+    def named(name: str, minute: int, **meta: str) -> tuple[str, dict[str, Any]]:
+        there, raw = region()
+        created = f"2025-10-20T01:{minute:02}:00Z"
+        return there, raw | {
+            "metadata": raw["metadata"] | {"name": name, "creationTimestamp": created} | meta
+        }
+
+    api = Shelf(
+        named("ap-east-1", 0, deletionTimestamp="2025-10-20T02:00:00Z"),
+        named("eu-west-1", 2),
+        named("us-west-1", 1),
+        named("us-east-1", 1),
+    )
+    found = asyncio.run(home_of(api, SPACE))
+    assert found.region.name == "us-east-1"
+    assert found.also == " (younger, and not served: us-west-1, eu-west-1)"
+
+
 def test_without_a_namespace_it_is_the_youngest_arms() -> None:
     arms = [
         ("/api/v1/namespaces", {"metadata": {"name": n, "labels": {"holdfast.dev/arm": "x"}} | m})

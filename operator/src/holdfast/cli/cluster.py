@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubernetes.aio.config.config_exception import ConfigException
 
 from holdfast.cli.files import ForPeople
-from holdfast.core.region import Region, region_of
+from holdfast.core.region import Region, age, region_of
 from holdfast.live.api import Answer, Api, ApiError, Json, connect
 from holdfast.live.wire import GROUP_PATH
 
@@ -18,12 +18,13 @@ ROLE = "holdfast-oncall"
 @dataclass(frozen=True, slots=True)
 class Home:
     """A Region where it lives. `freeze`: that field of its spec as it is stored, which is the
-    precondition of a patch."""
+    precondition of a patch. `beside`: the younger Regions of its namespace, which nobody serves."""
 
     region: Region
     uid: str
     freeze: Json | None
     status: Json
+    beside: tuple[str, ...] = ()
 
     @property
     def space(self) -> str:
@@ -32,6 +33,12 @@ class Home:
     @property
     def path(self) -> str:
         return f"{GROUP_PATH}/namespaces/{self.space}/regions/{self.region.name}"
+
+    @property
+    def also(self) -> str:
+        """What else is there, for people; "" if nothing."""
+        younger = ", ".join(self.beside)
+        return f" (younger, and not served: {younger})" if younger else ""
 
 
 @asynccontextmanager
@@ -96,12 +103,15 @@ async def latest_arm(api: Api) -> str:
 
 
 async def home_of(api: Api, namespace: str | None) -> Home:
-    """The Region of a namespace; of the arm that was created last if none is named."""
+    """The Region that is served in a namespace; in that of the arm that was created last if none is
+    named."""
     space = namespace or await latest_arm(api)
     listing = await need(api, f"{GROUP_PATH}/namespaces/{space}/regions", space)
     if not listing["items"]:
         raise ForPeople(f"namespace {space} holds no Region: say which one does, with -n NAMESPACE")
-    return home(listing["items"][0])
+    alive = [r for r in listing["items"] if "deletionTimestamp" not in r["metadata"]]
+    first, *others = sorted(alive or listing["items"], key=age)
+    return replace(home(first), beside=tuple(r["metadata"]["name"] for r in others))
 
 
 def home(raw: Json) -> Home:

@@ -170,5 +170,6 @@ async def _at_desk(wish: Wish, act: Callable[[Desk], Awaitable[int]]) -> int:
         async with cluster(wish.kubeconfig) as api:
             teller.doing("reading the Region")
             home = await home_of(api, wish.namespace)
-            teller.say(f"Region {home.region.name} in namespace {home.space}; you are {who}")
+            where = f"Region {home.region.name} in namespace {home.space}{home.also}"
+            teller.say(f"{where}; you are {who}")
             return await act(Desk(api, home, who, wish, teller))

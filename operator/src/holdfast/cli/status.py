@@ -48,7 +48,7 @@ async def _print(api: Api, home: Home, asked: Servers) -> None:
     trees = {t.name for t in await _all(api, Tree, space) if isinstance(t, Tree)}
     aliases = [a for a in await _all(api, Alias, space) if isinstance(a, Alias)]
     paused = " (paused: its arm is over)" if region.paused else ""
-    console.print(f"[bold]{space}[/]  Region {region.name}{paused}")
+    console.print(f"[bold]{space}[/]  Region {region.name}{paused}{home.also}")
     if region.freeze is not None:
         console.print(f"frozen    {_frozen(region.freeze)}", markup=False)
     rungs = effective(region.guards)["dns"].items()

@@ -43,6 +43,12 @@ class Region:
         return Rules(self.guards, self.retention, self.lock_seconds)
 
 
+def age(raw: Mapping[str, Any]) -> tuple[str, str]:
+    """By which the oldest Region of a namespace is the least. Only that one is served."""
+    meta = raw["metadata"]
+    return str(meta.get("creationTimestamp", "")), str(meta["name"])
+
+
 def region_of(namespace: str, name: str, spec: Mapping[str, Any]) -> Region:
     """Raises ValueError for a guard that does not exist (see `dns_guards`)."""
     planner = spec.get("planner") or {}

@@ -14,7 +14,7 @@ import kopf
 
 from holdfast.core.names import API_GROUP, API_VERSION
 from holdfast.core.objects import Plan
-from holdfast.core.region import Region, region_of
+from holdfast.core.region import Region, age, region_of
 from holdfast.live.api import ApiError, Json
 from holdfast.live.watch import is_older
 from holdfast.live.wire import plan_of
@@ -98,7 +98,7 @@ class Regions:
         here = self._raw[space]
         for key in [k for k in self._running if k[0] == space and k[1] not in here]:
             self._stop(key)
-        first = min(here, key=lambda name: _age(here[name]), default="")
+        first = min(here, key=lambda name: age(here[name]), default="")
         for name, raw in sorted(here.items(), key=lambda item: item[0] == first):
             self._run(space, name, raw, "" if name == first else first)
         if not here:
@@ -167,11 +167,6 @@ class Regions:
 
 def _version(meta: Json) -> str:
     return str(meta.get("resourceVersion", ""))
-
-
-def _age(raw: Json) -> tuple[str, str]:
-    """By which the oldest of a namespace is the least."""
-    return str(raw["metadata"].get("creationTimestamp", "")), str(raw["metadata"]["name"])
 
 
 async def _watched(run: Awaitable[None], what: str) -> None:
