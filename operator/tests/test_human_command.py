@@ -97,6 +97,16 @@ def test_a_freeze_begins_with_the_region_and_leaves_who_why_and_until_when() -> 
     assert "the lock of us-east-1a/a was taken over" in said
 
 
+def test_a_lock_that_a_hand_took_away_is_taken_over_from_nobody() -> None:
+    api = shelf()
+    del notes(api)["holdfast.dev/lock"]
+    _, said = act(api, "freeze", why="it is empty")
+    (posted,) = [body["message"] for verb, _, body in api.calls if verb == "POST"]
+    assert notes(api)["holdfast.dev/lock"].startswith("freeze/alice ")
+    assert "took over" not in posted
+    assert "taken over" not in said
+
+
 def test_a_freeze_without_an_end_has_none_in_the_region() -> None:
     api = shelf()
     act(api, "freeze", why="it is empty")

@@ -14,7 +14,7 @@ from holdfast.core.guards import (
     dns_guards,
     effective,
 )
-from holdfast.core.lock import NO_RECORD, Lock, is_free, parse_lock
+from holdfast.core.lock import NO_RECORD, NO_RECORDS, Lock, is_free, parse_lock
 
 ME, OTHER = "us-east-1a/me", "us-east-1b/other"
 
@@ -35,10 +35,16 @@ def test_a_lock_survives_the_round_trip() -> None:
         (f"{OTHER} nan", True),
         ("∞", True),
         (NO_RECORD, True),
+        (NO_RECORDS, True),
     ],
 )
 def test_who_may_take_a_lock_at_ten(text: str, free: bool) -> None:
     assert is_free(text, ME, now=10.0) is free
+
+
+@pytest.mark.parametrize("text", ["", NO_RECORD, NO_RECORDS])
+def test_a_lock_that_is_not_there_is_nobodys(text: str) -> None:
+    assert parse_lock(text) is None
 
 
 def test_a_profile_with_one_rung_changed() -> None:

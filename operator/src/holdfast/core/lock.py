@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 NO_RECORD = "(no record)"
 """Stands for a lock annotation that is not there at all: taken away by hand, for we never do. It
-reads as an expired lock of nobody, and a write that expects it tests for absence."""
+reads as a free lock, and a write that expects it tests for absence."""
 NO_RECORDS = "(no records)"
 """The same where no annotation is left: the API server drops an empty map, and a JSON patch finds
 no key in a map that is not there, not even an absent one."""
@@ -28,7 +28,7 @@ class Lock:
 def parse_lock(text: str) -> Lock | None:
     """The lock in an annotation; None when it is free. Unreadable text is an expired lock of
     nobody: it can be taken over, so a hand-edited annotation wedges nothing."""
-    if not text:
+    if text in ("", NO_RECORD, NO_RECORDS):
         return None
     holder, _, expires = text.rpartition(" ")
     try:
