@@ -1,5 +1,6 @@
 """What is generated or copied is fresh, and what the chart and the code say of each other holds."""
 
+import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ from holdfast.core.holds import ActorView, actor_status
 from holdfast.core.intents import STEPS
 from holdfast.core.invariants import Invariant
 from holdfast.core.ledger import RecoveredBy
-from holdfast.core.names import ENDPOINT_NAME_MAX
+from holdfast.core.names import ENDPOINT_NAME_MAX, ZONE_NAME_MAX
 from holdfast.core.region import region_of
 from holdfast.core.scenario import scenario_of
 from holdfast.core.starts import Start
@@ -77,6 +78,15 @@ def test_the_crds_list_exactly_the_rungs_and_steps_that_work() -> None:
             assert acts[at]["properties"]["at"]["enum"] == list(STEPS)
     assert region_spec()["holds"]["items"]["properties"]["at"]["enum"] == list(STEPS)
     assert region_spec()["endpoints"]["items"]["maxLength"] == ENDPOINT_NAME_MAX
+
+
+def test_the_chart_takes_the_zones_that_a_region_takes() -> None:
+    values = json.loads((ROOT / "charts/holdfast/values.schema.json").read_text())
+    of_chart, of_region = values["properties"]["zones"], region_spec()["zones"]
+    assert of_chart["items"]["maxLength"] == ZONE_NAME_MAX
+    for bound in ("maxLength", "pattern"):
+        assert of_chart["items"][bound] == of_region["items"][bound]
+    assert of_chart["maxItems"] == of_region["maxItems"]
 
 
 def test_the_status_of_an_actor_has_every_field_that_is_reported() -> None:
