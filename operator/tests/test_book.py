@@ -17,11 +17,13 @@ from holdfast.core.intents import (
 from holdfast.core.objects import Alias, Lease, Tree
 from holdfast.core.places import AtPick
 from holdfast.core.replies import (
+    ADMISSION_POLICY,
     Absent,
     Conflict,
     Deleted,
     Exists,
     Missed,
+    Rejected,
     Reply,
     TimedOut,
     Written,
@@ -82,6 +84,16 @@ def test_victims_are_told_where_holds_may_wait_for_them_and_forgotten_at_the_nex
     assert mine.tell().victims == (1, 2)
     mine.arrive(Reach("pick"), (hold(),), {}, 5)
     assert mine.view.victims == ()
+
+
+@pytest.mark.parametrize("write", [Create(NEW), Replace(ALIAS), Overwrite(NEW), FLIP])
+def test_a_write_of_an_alias_that_a_policy_refuses_is_counted(write: Intent) -> None:
+    mine = book(let_go=True)
+    assert mine.performed(write, Rejected(ADMISSION_POLICY, "no", 0.0)) == "policy"
+    refused = {"policy_refused": 1, "tried": "refused", "tried_generation": 2}
+    assert mine.tell() == ActorView(A, let_go=True, **refused)  # type: ignore[arg-type]
+    assert mine.performed(write, Rejected("Forbidden", "no", 0.0)) == ""
+    assert not mine.unsaid
 
 
 def test_no_more_than_a_hundred_victims_are_told() -> None:

@@ -120,7 +120,8 @@ class Book:
                 return "delete_policy"
             case (
                 (
-                    Replace(Alias(generation=generation))
+                    Create(Alias(generation=generation))
+                    | Replace(Alias(generation=generation))
                     | Overwrite(Alias(generation=generation))
                     | PatchAlias(generation=int(generation))
                 ),

@@ -41,7 +41,8 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The apply failed and is not retried: the next round picks again, this plan or a newer."""
+    """The apply failed. It is not carried on where it stood: the next round starts at `pick`, with
+    the newest plan, which is this one until there is a newer."""
 
     generation: int
     endpoint: str
