@@ -80,6 +80,12 @@ def notes(api: Shelf) -> Any:
     return api.objects[ALIAS]["metadata"]["annotations"]
 
 
+def said_on_record(api: Shelf) -> str:
+    """The Event that was left."""
+    (message,) = [body["message"] for _, path, body in api.calls if path.endswith("/events")]
+    return str(message)
+
+
 # --- what is written, and in which order ----------------------------------------------------------
 
 
@@ -101,10 +107,17 @@ def test_a_lock_that_a_hand_took_away_is_taken_over_from_nobody() -> None:
     api = shelf()
     del notes(api)["holdfast.dev/lock"]
     _, said = act(api, "freeze", why="it is empty")
-    (posted,) = [body["message"] for verb, _, body in api.calls if verb == "POST"]
     assert notes(api)["holdfast.dev/lock"].startswith("freeze/alice ")
-    assert "took over" not in posted
+    assert "took over" not in said_on_record(api)
     assert "taken over" not in said
+
+
+@pytest.mark.parametrize("freezes", [True, False])
+def test_whose_lock_an_override_took_over_is_on_record(freezes: bool) -> None:
+    api = shelf()
+    act(api, "override", endpoint="dynamodb", plan="1", why="back to 1", freezes=freezes)
+    turned = "alice: dynamodb from dynamodb-p1 to dynamodb-p3: back to 1"
+    assert said_on_record(api) == f"{turned}; took over the lock of us-east-1a/a at dynamodb"
 
 
 def test_a_freeze_without_an_end_has_none_in_the_region() -> None:

@@ -48,8 +48,11 @@ async def _freeze_region(desk: Desk, order: Freeze) -> None:
 
 
 def _told(order: Freeze, locks: dict[str, str]) -> str:
-    taken = "".join(f"; took over the lock of {who} at {e}" for e, who in sorted(locks.items()))
-    return f"{order.who}, {word.said_until(order.until)}: {order.why}{taken}"
+    return f"{order.who}, {word.said_until(order.until)}: {order.why}{_taken(locks)}"
+
+
+def _taken(locks: dict[str, str]) -> str:
+    return "".join(f"; took over the lock of {who} at {e}" for e, who in sorted(locks.items()))
 
 
 async def thaw(desk: Desk) -> int:
@@ -105,7 +108,8 @@ async def override(desk: Desk) -> int:
         ) from error
     desk.teller.say(f"{wish.endpoint} names {done.tree}, after {desk.teller.elapsed:.2f} s")
     said = f"{desk.who}: {wish.endpoint} from {done.was or 'nothing'} to {done.tree}"
-    await desk.leave("OperatorOverrode", said + (f": {wish.why}" if wish.why else ""))
+    said += f": {wish.why}" if wish.why else ""
+    await desk.leave("OperatorOverrode", said + _taken(done.locks))
     served = True
     if wish.waits:
         name = customer_name(wish.endpoint, region.name)
