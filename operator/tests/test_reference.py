@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.cli import main, reference
 from holdfast.core.alerts import ALERTS
+from holdfast.core.planner_notices import LASTING
 from holdfast.core.reasons import MEANINGS, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,16 @@ def test_every_reason_has_a_meaning_and_a_place_on_a_page() -> None:
     for reason, meaning in MEANINGS.items():
         assert f"| `{reason}` |" in pages["events" if meaning.is_said else "conditions"]
         assert meaning.sentence.endswith((".", ")."))
+
+
+def test_every_reason_that_a_planner_sets_is_one_of_ready() -> None:
+    (ready,) = re.findall(r"\| `Ready` .*", reference.pages()["conditions"])
+    source = (ROOT / "operator/src/holdfast/live/notices.py").read_text()
+    planners = source.partition("def ready(")[2].partition("class ")[0]
+    said = {Reason[name] for name in re.findall(r"Reason\.(\w+)", planners)}
+    assert len(said) == 4
+    for reason in (*said, *LASTING):
+        assert f"`{reason}`" in ready
 
 
 def test_every_metric_of_ours_is_on_its_page() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from holdfast.core.alerts import ALERTS, EVALUATE_SECONDS, GREENS, SCRAPE_SECONDS, Alert
+from holdfast.core.planner_notices import LASTING
 from holdfast.core.reasons import MEANINGS, Meaning, Reason
 
 MADE = "<!-- Made by `make reference` from the code: changes here are lost. -->\n"
@@ -117,6 +118,7 @@ def _conditions_page() -> str:
         Reason.EMPTY_PLAN_WITHHELD,
         Reason.EMPTY_PLAN_PUBLISHED,
         Reason.FROZEN,
+        *LASTING,
     )
     blocked = [r for r, m in MEANINGS.items() if "enactor" in m.who and m.refuses and m.is_said]
     rows = [

@@ -16,6 +16,8 @@ _UNPLANNED = (
     ("TimedOut", Reason.API_UNREACHABLE),
     ("", Reason.PLAN_REJECTED),
 )
+LASTING = (Reason.PLAN_REJECTED, Reason.OUT_OF_GENERATIONS, Reason.SECOND_REGION)
+"""Those that last until somebody acts: states of the condition `Ready`."""
 _PASSING = frozenset({Reason.API_OVERLOADED, Reason.API_UNREACHABLE})
 _WAY_OUT = {
     Reason.OUT_OF_GENERATIONS: "; delete the plans of too high a number, and set the annotation "

@@ -7,7 +7,7 @@ import logging
 from holdfast.core.freeze import Freeze
 from holdfast.core.guards import DnsGuards
 from holdfast.core.intents import Intent
-from holdfast.core.planner_notices import freeze_words, frozen, thawed
+from holdfast.core.planner_notices import LASTING, freeze_words, frozen, thawed
 from holdfast.core.reasons import MEANINGS, Notice, Reason
 from holdfast.core.region import Region
 from holdfast.core.replies import Reply
@@ -19,8 +19,6 @@ from holdfast.live.conditions import Condition, Conditions, applied_type
 from holdfast.live.events import Events
 
 log = logging.getLogger("holdfast.planner")
-
-_LASTING = frozenset({Reason.PLAN_REJECTED, Reason.OUT_OF_GENERATIONS, Reason.SECOND_REGION})
 
 
 class Notices:
@@ -68,7 +66,7 @@ class PlannerNotices(Notices):
     def unready(self, notice: Notice) -> None:
         """Nothing can be planned until somebody acts."""
         self.tell(notice)
-        if notice.reason in _LASTING:
+        if notice.reason in LASTING:
             self.conditions.set(Condition("Ready", False, notice.reason, notice.message))
 
     def freeze(self, freeze: Freeze | None, newest: int) -> None:
