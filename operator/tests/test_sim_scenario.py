@@ -15,6 +15,7 @@ from holdfast.cli import main
 from holdfast.cli.files import ForPeople
 from holdfast.cli.strict import admit
 from holdfast.sim.arm import Weather
+from holdfast.sim.enactor import Enactor
 from holdfast.sim.faults import Crash, Faults, Stalls
 from holdfast.sim.scenario import simulate
 
@@ -140,6 +141,11 @@ def test_a_hold_that_never_catches_is_no_pass() -> None:
     assert "hold-1" in arm(document, "aws-2025")["message"]
 
 
+WHEN = {"when": {"empty": "dynamodb"}}
+OVERRIDE = {"operator": {"command": "override", "endpoint": "sqs"}, **WHEN}
+SCALE = {"scale": {"role": "store", "zone": "us-east-1x", "replicas": 0}, **WHEN}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "why"),
     [
@@ -153,6 +159,8 @@ def test_a_hold_that_never_catches_is_no_pass() -> None:
         (("arms", 0, "expect"), None, "expect: missing"),
         (("timeline", 0, "hold", "zone"), "eu-1", "no zone of the region"),
         (("arms",), [], "0 items"),
+        (("timeline",), [OVERRIDE], "'sqs' is no endpoint of the region"),
+        (("timeline",), [SCALE], "'us-east-1x' is no zone of the region"),
     ],
 )
 def test_what_the_api_server_would_refuse_is_refused(
@@ -172,3 +180,27 @@ def test_bad_commands_end_with_a_sentence(capsys: pytest.CaptureFixture[str]) ->
     assert "no such file" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["simulate", "dns-race", "--seed", "-1"])
+
+
+def test_scaling_to_what_is_there_changes_nothing() -> None:
+    raw = scenario()
+    scale = {"role": "enactor", "zone": "us-east-1a", "replicas": 1}
+    raw["spec"]["timeline"].append({"scale": scale, "when": {"held": "us-east-1a"}})
+    assert arm(simulate(raw, 1), "aws-2025")["outcome"] == "OutageReproduced"
+
+
+def test_a_double_goes_again_and_there_is_one_at_most() -> None:
+    """The zone's own enactor stands at a hold; what doubles it works."""
+    raw = scenario()
+    for count, after in ((2, 1), (2, 2), (1, 3)):
+        scale = {"role": "enactor", "zone": "us-east-1a", "replicas": count}
+        when = {"held": "us-east-1a", "afterSeconds": after}
+        raw["spec"]["timeline"].append({"scale": scale, "when": when})
+    begun = list[str]()
+    ended = list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        start, stop = Enactor.start, Enactor.stop
+        patch.setattr(Enactor, "start", lambda e: (begun.append(e._zone), start(e)))
+        patch.setattr(Enactor, "stop", lambda e: (ended.append(e._zone), stop(e)))
+        simulate({**raw, "spec": {**raw["spec"], "arms": raw["spec"]["arms"][:1]}}, 1)
+    assert (begun.count("us-east-1a"), ended) == (2, ["us-east-1a"])

@@ -167,7 +167,10 @@ def _entry(entry: Json, zones: list[str]) -> Iterator[str]:
 
 
 def _endpoint(entry: Json, endpoints: list[str]) -> Iterator[str]:
-    """The CEL rules of the endpoint at which a hold catches."""
+    """The CEL rules of the endpoint at which a hold catches, or which an operator overrides."""
+    named = (entry.get("operator") or {}).get("endpoint", endpoints[0])
+    if named not in endpoints:
+        yield f"{named!r} is no endpoint of the region"
     hold = entry.get("hold") or entry.get("lostReply") or {}
     if "endpoint" not in hold:
         return

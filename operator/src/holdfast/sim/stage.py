@@ -34,6 +34,8 @@ class Stage:
         self._stores = dict.fromkeys(site.region.zones, 1)
         self._planner = Planner(site, self._fleet())
         self.enactors = {z: Enactor(site, z, authoritative) for z in site.region.zones}
+        self._absent = set[str]()
+        self._doubles: dict[str, Enactor] = {}
 
     def start(self) -> None:
         for enactor in self.enactors.values():
@@ -62,12 +64,19 @@ class Stage:
         done(f"{scale.role} of {', '.join(zones)}: {scale.replicas}", "")
 
     def _scale_enactor(self, zone: str, replicas: int) -> None:
+        """To so many processes: what there is already stays as it is."""
+        if replicas < 2 and zone in self._doubles:
+            self._doubles.pop(zone).stop()
         if replicas == 0:
             self.enactors[zone].stop()
-        elif replicas == 2:
-            Enactor(self._site, zone, self._authoritative, replaces=True).start()
-        else:
+            self._absent.add(zone)
+        elif zone in self._absent:
             self.enactors[zone].crash(0.0)
+            self._absent.remove(zone)
+        if replicas == 2 and zone not in self._doubles:
+            double = Enactor(self._site, zone, self._authoritative, replaces=True)
+            double.start()
+            self._doubles[zone] = double
 
     def _fleet(self) -> tuple[FrontEnd, ...]:
         return tuple(
