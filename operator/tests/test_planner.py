@@ -5,8 +5,8 @@ from holdfast.core.guards import AWS_2025
 from holdfast.core.intents import Create, Delete
 from holdfast.core.names import plan_name
 from holdfast.core.objects import Alias, FrontEnd, Plan
-from holdfast.core.planner import Planned, Unplanned, append, look, trim, wanted
-from holdfast.core.replies import TimedOut
+from holdfast.core.planner import Planned, Seen, Unplanned, append, look, trim, wanted
+from holdfast.core.replies import Overloaded, TimedOut
 from holdfast.fake import FakeApi
 
 FLEET = (FrontEnd("10.0.0.2", 100), FrontEnd("10.0.0.1", 50))
@@ -51,7 +51,17 @@ def test_a_generation_is_never_used_twice_also_after_a_crash() -> None:
 def test_numbers_do_not_start_again_when_all_plans_are_deleted_by_hand() -> None:
     api = FakeApi()
     api.perform(Create(Alias("dynamodb", "dynamodb-p41", 41)))
-    assert Driven(look(), api).finish() == 41
+    assert Driven(look(), api).finish() == Seen(41, ())
+
+
+def test_which_list_was_not_answered_and_how_is_said() -> None:
+    api = FakeApi()
+    for calls, lost in ((0, TimedOut(0.0)), (1, Overloaded(0.0))):
+        flow = Driven(look(), api)
+        for _ in range(calls):
+            flow.advance()
+        flow.advance(reply=lost)
+        assert flow.outcome == Unplanned(f"not seen: {type(lost).__name__}", 0)
 
 
 def test_trim_keeps_history_and_every_plan_whose_tree_stands() -> None:

@@ -37,6 +37,14 @@ class Unplanned:
     """The namespace is on its way out: nothing can be appended in it any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the API server holds: the highest generation ever used, and the plans that are left."""
+
+    newest: int
+    plans: tuple[Plan, ...]
+
+
 def wanted(
     endpoints: Iterable[str], front_ends: Iterable[FrontEnd], keeps_last_good: bool = True
 ) -> tuple[EndpointPlan, ...]:
@@ -68,23 +76,25 @@ def append(
             return Planned(plan)
         case Exists():
             found = yield from look()
-            return Unplanned(f"generation {plan.generation} is taken", found or plan.generation)
+            newest = found.newest if isinstance(found, Seen) else plan.generation
+            return Unplanned(f"generation {plan.generation} is taken", newest)
         case Rejected(reason, message):
             return Unplanned(f"{reason}: {message}", newest, reason == NAMESPACE_TERMINATING)
         case _:
             return Unplanned(f"not written: {type(reply).__name__}", newest)
 
 
-def look() -> Generator[Intent, Reply, int | None]:
-    """The newest generation by what the API server holds now; None when it does not answer."""
+def look() -> Generator[Intent, Reply, Seen | Unplanned]:
+    """What there is now, or which reply said that it is not to be seen."""
     plans = yield List(Plan)
+    if not isinstance(plans, Listed):
+        return Unplanned(f"not seen: {type(plans).__name__}", 0)
     aliases = yield List(Alias)
-    if not (isinstance(plans, Listed) and isinstance(aliases, Listed)):
-        return None
-    return newest_generation(
-        (p for p in plans.items if isinstance(p, Plan)),
-        (a for a in aliases.items if isinstance(a, Alias)),
-    )
+    if not isinstance(aliases, Listed):
+        return Unplanned(f"not seen: {type(aliases).__name__}", 0)
+    found = tuple(p for p in plans.items if isinstance(p, Plan))
+    live = (a for a in aliases.items if isinstance(a, Alias))
+    return Seen(newest_generation(found, live), found)
 
 
 def trim(plan_history: int) -> Generator[Intent, Reply, tuple[int, ...]]:

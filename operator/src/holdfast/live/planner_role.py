@@ -6,12 +6,12 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from holdfast.core.announced import addresses, is_usable
 from holdfast.core.guards import effective
-from holdfast.core.intents import List
 from holdfast.core.names import ADDRESSES_ANNOTATION, CAPACITY_ANNOTATION
-from holdfast.core.objects import Alias, EndpointPlan, Family, FrontEnd, Plan
+from holdfast.core.objects import Alias, EndpointPlan, Family, FrontEnd
 from holdfast.core.planner import Planned, Unplanned, append, look, trim, wanted
 from holdfast.core.planner_notices import (
     overtaken,
@@ -21,7 +21,6 @@ from holdfast.core.planner_notices import (
     withheld,
 )
 from holdfast.core.region import Region
-from holdfast.core.replies import Listed
 from holdfast.live import metrics
 from holdfast.live.api import Api, Json
 from holdfast.live.notices import PlannerNotices
@@ -218,12 +217,10 @@ class Planner:
         """See which plan is the newest, and what it says: one that a former incarnation made, or
         whose reply was lost, is not made twice. False if the API server did not tell."""
         found = await drive(look(), self._perform)
-        plans = await self._perform(List(Plan))
-        if found is None or not isinstance(plans, Listed):
-            what = "Overloaded" if isinstance(plans, Listed) else type(plans).__name__
-            return self._failed(Unplanned(f"not seen: {what}", max(0, self._newest)))
-        said = {p.generation: p.endpoints for p in plans.items if isinstance(p, Plan)}
-        self._newest, self._content = found, said.get(found)
+        if isinstance(found, Unplanned):
+            return self._failed(replace(found, newest=max(0, self._newest)))
+        said = {p.generation: p.endpoints for p in found.plans}
+        self._newest, self._content = found.newest, said.get(found.newest)
         if said:
             self._propose(max(said))
         return True

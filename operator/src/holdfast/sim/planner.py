@@ -6,7 +6,7 @@ from typing import TypeVar
 from holdfast.core.guards import effective
 from holdfast.core.intents import Intent
 from holdfast.core.objects import EndpointPlan, FrontEnd
-from holdfast.core.planner import Planned, Unplanned, append, look, trim, wanted
+from holdfast.core.planner import Planned, Seen, Unplanned, append, look, trim, wanted
 from holdfast.core.replies import Reply
 from holdfast.sim.site import Client, Site
 
@@ -46,11 +46,11 @@ class Planner:
             self._client.die()
             self.start()
 
-    def _looked(self, newest: int | None) -> None:
-        if newest is None:
+    def _looked(self, found: Seen | Unplanned) -> None:
+        if isinstance(found, Unplanned):
             self._client.later(RETRY_SECONDS, self.start)
             return
-        self._newest = newest
+        self._newest = found.newest
         self._append()
 
     def _append(self) -> None:
