@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from holdfast.check.dns import setting_of
+from holdfast.check.dns import Setting, setting_of
 from holdfast.check.report import arm_document, check
 from holdfast.cli.strict import admit
-from holdfast.core.scenario import scenario_of
+from holdfast.core.bounds import Bounds
+from holdfast.core.scenario import Arm, Scenario, scenario_of
 from holdfast.sim.scenario import simulate
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -19,6 +20,10 @@ NAMES = ["stuck", "empty-plan", "bad-start", "zombie-enactor", "planner-down", "
 def load(name: str) -> dict[str, Any]:
     file = SCENARIOS / f"{name}.yaml"
     return admit(yaml.safe_load(file.read_text()), str(file))
+
+
+def setting(scenario: Scenario, arm: Arm) -> Setting:
+    return setting_of(arm, scenario.region["endpoints"], scenario.bounds)
 
 
 @pytest.mark.parametrize("name", [*NAMES, "dns-race", "enactor-down"])
@@ -34,7 +39,11 @@ def test_it_passes_under_the_checker(name: str) -> None:
     raw = load(name)
     scenario = scenario_of(name, "", raw["spec"])
     for arm in scenario.arms:
-        checked = check(arm.guards, scenario.bounds, setting=setting_of(arm))
+        checked = check(
+            arm.guards,
+            scenario.bounds,
+            setting=setting_of(arm, scenario.region["endpoints"], scenario.bounds),
+        )
         document = arm_document(arm, scenario.bounds, checked)
         assert document["verdict"] == "Pass", (arm.name, document["message"])
         assert document["exploration"]["exhaustive"]
@@ -45,10 +54,24 @@ def test_an_operator_among_the_actors_recovers_the_name_and_is_not_undone() -> N
     is empty, at any moment of any interleaving."""
     scenario = scenario_of("dns-race", "", load("dns-race")["spec"])
     arm = next(a for a in scenario.arms if a.name == "override")
-    checked = check(arm.guards, scenario.bounds, setting=setting_of(arm))
+    checked = check(
+        arm.guards,
+        scenario.bounds,
+        setting=setting_of(arm, scenario.region["endpoints"], scenario.bounds),
+    )
     assert "NonEmpty" in checked.broken
     assert "FrozenStays" not in checked.broken
     assert checked.stuck == 0, "whatever happens, the human can still give the name back"
+
+
+def test_an_override_is_of_the_models_endpoint_in_the_same_place() -> None:
+    timeline = [{"operator": {"command": "override", "endpoint": "sqs"}, "when": {"empty": "sqs"}}]
+    raw = {"arms": [{"name": "a", "expect": "Either"}], "timeline": timeline}
+    (arm,) = scenario_of("s", "", raw | {"region": {"endpoints": ["iam", "sqs"]}}).arms
+    (order,) = setting_of(arm, ["iam", "sqs"], Bounds(endpoints=2)).on_empty
+    assert order.endpoint == "kinesis"
+    with pytest.raises(ValueError, match="that is endpoint 2 of the Region, and 1 are explored"):
+        setting_of(arm, ["iam", "sqs"], Bounds())
 
 
 def test_the_resolver_recovers_later_than_the_server() -> None:

@@ -1,6 +1,6 @@
 """The DNS loops as a model: enactors and planner by their own flows, and locks that expire."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,13 +52,28 @@ class Setting:
 NOTHING_SPECIAL = Setting()
 
 
-def setting_of(arm: Arm) -> Setting:
+def setting_of(arm: Arm, endpoints: Sequence[str], bounds: Bounds) -> Setting:
+    """An arm's, its Region's endpoints under the model's names for them. ValueError for an order
+    that is beyond the bounds."""
     said = [(a.does, bool(a.when.empty)) for a in arm.acts if isinstance(a.does, Order)]
+    orders = [(_in_model(order, endpoints, bounds), on_empty) for order, on_empty in said]
     return Setting(
         arm.start,
-        tuple(order for order, on_empty in said if not on_empty),
-        tuple(order for order, on_empty in said if on_empty),
+        tuple(order for order, on_empty in orders if not on_empty),
+        tuple(order for order, on_empty in orders if on_empty),
     )
+
+
+def _in_model(order: Order, endpoints: Sequence[str], bounds: Bounds) -> Order:
+    if not order.endpoint:
+        return order
+    place = endpoints.index(order.endpoint)
+    if place >= bounds.endpoints:
+        raise ValueError(
+            f"{' '.join(order.words())}: that is endpoint {place + 1} of the Region, and "
+            f"{bounds.endpoints} are explored: --endpoints {place + 1}, or spec.check.endpoints"
+        )
+    return replace(order, endpoint=ENDPOINTS[place])
 
 
 def dns_model(guards: DnsGuards, bounds: Bounds, setting: Setting = NOTHING_SPECIAL) -> Model:

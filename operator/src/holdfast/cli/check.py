@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,10 +86,11 @@ def _check(arguments: argparse.Namespace) -> int:
     documents: list[Json] = []
     done: dict[tuple[DnsGuards, Setting], tuple[str, Checked]] = {}
     for arm in arms:
-        same = arm.guards, setting_of(arm)
+        setting = _setting(arm, scenario.region["endpoints"], bounds)
+        same = arm.guards, setting
         like, checked = done.get(same, ("", None))
         if checked is None:
-            checked = explore_arm(console, arm, bounds, whole, arguments.max_states)
+            checked = explore_arm(console, arm, setting, bounds, whole, arguments.max_states)
             done[same] = arm.name, checked
         document = arm_document(arm, bounds, checked)
         documents.append(document)
@@ -129,13 +130,20 @@ def _bounds(bounds: Bounds, arguments: argparse.Namespace) -> Bounds:
     return bounds
 
 
+def _setting(arm: Arm, endpoints: Sequence[str], bounds: Bounds) -> Setting:
+    try:
+        return setting_of(arm, endpoints, bounds)
+    except ValueError as error:
+        raise ForPeople(f"{arm.name}: {error}") from error
+
+
 def explore_arm(
-    console: Console, arm: Arm, bounds: Bounds, whole: bool, max_states: int
+    console: Console, arm: Arm, setting: Setting, bounds: Bounds, whole: bool, max_states: int
 ) -> Checked:
     with console.status(f"{arm.name}: exploring") as status:
         progress = _progress(arm.name, status.update)
         try:
-            return check(arm.guards, bounds, whole, max_states, progress, setting_of(arm))
+            return check(arm.guards, bounds, whole, max_states, progress, setting)
         except TooLarge as error:
             raise ForPeople(
                 f"{arm.name}: {error}. Narrow the bounds (--enactors, --plans, budgets) or raise "
