@@ -23,8 +23,10 @@ class ActFailed(Exception):
 
 
 class Acting:
+    """`zones` are those of the Region: of its stores, and of whichever enactors the chart has."""
+
     def __init__(
-        self, api: Api, namespace: str, install: Installation, zones: tuple[str, ...]
+        self, api: Api, namespace: str, install: Installation, zones: tuple[str, ...] = ()
     ) -> None:
         self._api, self._namespace = api, namespace
         self._install, self._zones = install, zones
@@ -34,16 +36,21 @@ class Acting:
         match act.does:
             case Order() as order:
                 return await self._order(act.name, order)
+            case Scale("planner", replicas):
+                await self._scale([self._path("planner", "")], replicas)
+                return f"planner: {replicas}"
             case Scale(role, replicas, zone):
-                zones = (zone,) if zone else self._zones
-                paths = [self._path(role, z) for z in zones] if role != "planner" else []
-                await self._scale(paths or [self._path("planner", "")], replicas)
-                return f"{role} {'of ' + ', '.join(zones) if paths else ''}: {replicas}"
+                there = self._zones if role == "store" else self._install.zones
+                zones = [z for z in ((zone,) if zone else self._zones) if z in there]
+                if not zones:
+                    raise ActFailed(f"{role} of {zone}: there is one in {', '.join(there)} only")
+                await self._scale([self._path(role, z) for z in zones], replicas)
+                return f"{role} of {', '.join(zones)}: {replicas}"
 
     async def restore(self) -> None:
         """One process of each role of the operator, as the chart has them."""
-        paths = [self._path("planner", ""), *(self._path("enactor", z) for z in self._zones)]
-        await self._scale(paths, 1)
+        enactors = (self._path("enactor", z) for z in self._install.zones)
+        await self._scale([self._path("planner", ""), *enactors], 1)
 
     def _path(self, role: str, zone: str) -> str:
         if role == "store":
@@ -56,8 +63,6 @@ class Acting:
         waiting = []
         for path in paths:
             found = await self._api.get(f"{path}/scale")
-            if found.status == 404:
-                continue  # a zone of the Region in which nobody enacts
             if not found.ok:
                 raise ApiError("GET", f"{path}/scale", found.status, found.body)
             if found.body["spec"].get("replicas", 0) == replicas:

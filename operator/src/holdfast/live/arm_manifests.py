@@ -38,7 +38,7 @@ POD_SECURITY: Json = {
 @dataclass(frozen=True, slots=True)
 class Installation:
     """What the chart tells the scenario role about itself. `node_ports` are for the authoritative
-    server and the resolver; () publishes none."""
+    server and the resolver; () publishes none. In each of `zones` an enactor runs."""
 
     namespace: str
     release: str
@@ -46,6 +46,7 @@ class Installation:
     coredns_image: str
     pull_policy: str
     node_ports: tuple[int, ...]
+    zones: tuple[str, ...] = ()
 
 
 def owner(scenario: Scenario) -> list[Json]:

@@ -37,6 +37,7 @@ def installation() -> Installation:
         coredns_image=os.environ["HOLDFAST_COREDNS_IMAGE"],
         pull_policy=os.environ.get("HOLDFAST_PULL_POLICY", "IfNotPresent"),
         node_ports=tuple(int(p) for p in ports.split(",") if p),
+        zones=tuple(z for z in os.environ.get("HOLDFAST_ZONES", "").split(",") if z),
     )
 
 
@@ -47,6 +48,7 @@ class Scenarios:
         self._api, self._install = api, install
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
+        self._is_new = True
 
     def on_event(self, event: Json) -> None:
         raw = event["object"]
@@ -64,12 +66,19 @@ class Scenarios:
             if self._turn.locked():
                 await run.say_waiting()
             async with self._turn:
+                await self._give_back()
                 await run.run()
         except asyncio.CancelledError:
             raise
         except Exception as error:
             log.exception("scenario %s", raw["metadata"]["name"])
             await run.fail(_causes(error))
+
+    async def _give_back(self) -> None:
+        """Once, before anything runs: the processes that an interrupted arm took away."""
+        if self._is_new:
+            await Acting(self._api, "", self._install).restore()
+            self._is_new = False
 
 
 class ScenarioRun:
@@ -123,7 +132,6 @@ class ScenarioRun:
         arm = next(a for a in scenario.arms if a.name == name)
         entry = self._arms[name]
         if entry["phase"] == "Running":
-            await self._give_back(scenario)
             self._close_arm(entry, Verdict.INCONCLUSIVE, INTERRUPTED)
             return
         entry["phase"] = "Running"
@@ -136,7 +144,7 @@ class ScenarioRun:
         try:
             document = await ArmRun(self._api, scenario, arm, self._install, say).run()
             await store_arm(self._api, scenario.name, document)
-        except* (ApiError, ArmError) as errors:
+        except* (ApiError, ArmError, ActFailed) as errors:
             why = "; ".join(str(e) for e in errors.exceptions)
             log.exception("arm %s", name)
             self._close_arm(entry, Verdict.ERROR, why)
@@ -144,14 +152,6 @@ class ScenarioRun:
             entry |= arm_summary(document)
             metrics.ARMS.labels(entry["verdict"]).inc()
         await self._write()
-
-    async def _give_back(self, scenario: Scenario) -> None:
-        """The processes that an interrupted arm may have taken away."""
-        zones = tuple(scenario.region["zones"])
-        try:
-            await Acting(self._api, "", self._install, zones).restore()
-        except (ApiError, ActFailed) as error:
-            log.error("%s: %s", scenario.name, error)
 
     def _close_arm(self, entry: Json, verdict: Verdict, why: str) -> None:
         entry |= {"phase": "Complete", "verdict": str(verdict), "message": why}

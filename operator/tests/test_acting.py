@@ -1,0 +1,85 @@
+"""Deployments scaled by a timeline, and given back."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from holdfast.core.acts import Act, Scale
+from holdfast.core.holds import Condition
+from holdfast.live.acting import ActFailed, Acting
+from holdfast.live.api import Answer
+from holdfast.live.arm_manifests import Installation
+
+ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
+
+
+class Deployments:
+    """Those that there are; of any other the API server says 403, for a right is of names."""
+
+    def __init__(self, replicas: Mapping[str, int]) -> None:
+        self.replicas = dict(replicas)
+
+    async def get(self, path: str) -> Answer:
+        name = path.removesuffix("/scale").rpartition("/")[2]
+        if name not in self.replicas:
+            return Answer(403, {"message": "no"})
+        count = self.replicas[name]
+        return Answer(200, {"spec": {"replicas": count}, "status": {"replicas": count}})
+
+    async def merge_patch(self, path: str, body: dict[str, Any]) -> Answer:
+        self.replicas[path.removesuffix("/scale").rpartition("/")[2]] = body["spec"]["replicas"]
+        return Answer(200, {})
+
+
+def acting(there: Deployments, *enactors: str) -> Acting:
+    install = Installation("holdfast-system", "holdfast", "", "", "", (), enactors)
+    return Acting(there, "arm", install, ZONES)  # type: ignore[arg-type]
+
+
+def scale(acting: Acting, role: str, replicas: int, zone: str = "") -> str:
+    act = Act("act-1", Scale(role, replicas, zone), Condition())  # type: ignore[arg-type]
+    return asyncio.run(acting.do(act))
+
+
+def test_processes_are_given_back_where_the_chart_has_them() -> None:
+    """A chart of two zones under Regions of three."""
+    there = Deployments(
+        {"holdfast-planner": 0, "holdfast-enactor-us-east-1a": 2, "holdfast-enactor-us-east-1b": 0}
+    )
+    asyncio.run(acting(there, *ZONES[:2]).restore())
+    assert set(there.replicas.values()) == {1}
+
+
+def test_enactors_of_all_zones_are_those_that_the_chart_has() -> None:
+    there = Deployments({"holdfast-enactor-us-east-1a": 1, "holdfast-planner": 1})
+    said = scale(acting(there, "us-east-1a"), "enactor", 0)
+    assert there.replicas == {"holdfast-enactor-us-east-1a": 0, "holdfast-planner": 1}
+    assert said == "enactor of us-east-1a: 0"
+
+
+@pytest.mark.parametrize(
+    ("role", "zone", "where"),
+    [("store", "us-east-1x", ", ".join(ZONES)), ("enactor", "us-east-1c", "us-east-1a only")],
+)
+def test_a_zone_without_the_role_is_a_failure_that_says_where_there_is_one(
+    role: str, zone: str, where: str
+) -> None:
+    there = Deployments({f"store-{z}": 1 for z in ZONES} | {"holdfast-enactor-us-east-1a": 1})
+    with pytest.raises(ActFailed, match=f"{role} of {zone}: there is one in .*{where}"):
+        scale(acting(there, "us-east-1a"), role, 0, zone)
+    assert set(there.replicas.values()) == {1}
+
+
+def test_stores_and_the_planner_are_scaled_too() -> None:
+    there = Deployments({f"store-{z}": 1 for z in ZONES} | {"holdfast-planner": 1})
+    one = acting(there, "us-east-1a")
+    assert scale(one, "store", 0, "us-east-1b") == "store of us-east-1b: 0"
+    assert scale(one, "planner", 0) == "planner: 0"
+    assert there.replicas == {
+        "store-us-east-1a": 1,
+        "store-us-east-1b": 0,
+        "store-us-east-1c": 1,
+        "holdfast-planner": 0,
+    }
