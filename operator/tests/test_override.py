@@ -26,7 +26,7 @@ from holdfast.core.intents import (
     Unpin,
 )
 from holdfast.core.lock import Lock
-from holdfast.core.names import pin_annotation, pin_holder
+from holdfast.core.names import GENERATION_MAX, pin_annotation, pin_holder
 from holdfast.core.objects import Alias, Plan, Slice, Tree
 from holdfast.core.override import (
     Failed,
@@ -37,7 +37,7 @@ from holdfast.core.override import (
     pin_of,
     thaw,
 )
-from holdfast.core.replies import Overloaded, Rejected, Reply, TimedOut, Unproven
+from holdfast.core.replies import Absent, Overloaded, Rejected, Reply, TimedOut, Unproven
 from holdfast.fake import FakeApi
 
 HOW = rules(Fence.GENERATION)
@@ -265,6 +265,34 @@ def test_it_does_not_turn_to_a_tree_that_is_not_served() -> None:
     bold.finish()
     assert not any(isinstance(i, Prove) for i in bold.intents)
     assert alias(api).target == "dynamodb-p3"
+
+
+@pytest.mark.parametrize("holds", [plan(GENERATION_MAX), Alias("dynamodb", "", GENERATION_MAX)])
+def test_above_the_highest_generation_there_is_nothing_but_a_way_down(holds: Plan | Alias) -> None:
+    api = enacted(1)
+    if isinstance(holds, Alias):
+        api.perform(Replace(_with(alias(api), generation=GENERATION_MAX)))
+    else:
+        api.perform(Create(holds))
+    found = Driven(override(orders()), api).finish()
+    told = f"no plan above {GENERATION_MAX}: it is the highest there is; delete the plans of too"
+    assert isinstance(found, Failed)
+    assert found.reason.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (TimedOut(0.0), "no answer from the API server"),
+        (Overloaded(0.0), "the API server is overloaded"),
+        (Absent(0.0), "not there (404)"),
+    ],
+)
+def test_what_went_wrong_is_said_in_words(reply: Reply, says: str) -> None:
+    human = Driven(freeze(WORD), enacted(1)).to_intent(Replace)
+    human.advance(reply=reply)
+    told = f"alias dynamodb: {says}: try again; if it stays so, look at the API server"
+    assert human.outcome == Failed(told)
 
 
 FAULTS = [TimedOut(0.0), Overloaded(0.0), Rejected("Forbidden", "not you", 0.0)]

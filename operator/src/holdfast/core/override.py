@@ -18,10 +18,22 @@ from holdfast.core.freeze import Freeze, is_freeze_lock
 from holdfast.core.intents import Create, Get, Intent, List, Reach, Replace, Unpin
 from holdfast.core.ledger import OPERATOR
 from holdfast.core.lock import Lock, parse_lock
-from holdfast.core.names import tree_name
+from holdfast.core.names import GENERATION_MAX, tree_name
 from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan, Tree
-from holdfast.core.planner import newest_generation
-from holdfast.core.replies import Absent, Conflict, Exists, Listed, Read, Rejected, Reply, Written
+from holdfast.core.planner import HIGHEST, newest_generation
+from holdfast.core.planner_notices import WAY_DOWN
+from holdfast.core.replies import (
+    Absent,
+    Conflict,
+    Exists,
+    Listed,
+    Overloaded,
+    Read,
+    Rejected,
+    Reply,
+    TimedOut,
+    Written,
+)
 from holdfast.core.rounds import Deferred, Refused, Stop
 
 WEIGHT = 100
@@ -208,7 +220,10 @@ def _append(order: Override, here: At) -> Generator[Intent, Reply, At]:
     plans = [p for p in reply.items if isinstance(p, Plan)]
     content = _content(order, plans)
     aliases = yield from _aliases()
-    plan = Plan(newest_generation(plans, aliases) + 1, content)
+    newest = newest_generation(plans, aliases)
+    if newest >= GENERATION_MAX:
+        raise _NotDone(f"no plan above {newest}: {HIGHEST}; {WAY_DOWN}")
+    plan = Plan(newest + 1, content)
     reply = yield Create(plan)
     match reply:
         case Written():
@@ -297,6 +312,15 @@ def _unpin(named: set[str]) -> Generator[Intent, Reply, None]:
 
 
 def _why(what: str, reply: Reply) -> str:
-    if isinstance(reply, Rejected):
-        return f"{what}: refused: {reply.reason}: {reply.message}"
-    return f"{what}: {type(reply).__name__}: try again; if it stays so, look at the API server"
+    match reply:
+        case Rejected(reason, message):
+            return f"{what}: refused: {reason}: {message}"
+        case TimedOut():
+            wrong = "no answer from the API server"
+        case Overloaded():
+            wrong = "the API server is overloaded"
+        case Absent():
+            wrong = "not there (404)"
+        case _:
+            wrong = f"unexpected: {type(reply).__name__}"
+    return f"{what}: {wrong}: try again; if it stays so, look at the API server"

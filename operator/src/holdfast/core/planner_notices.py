@@ -19,10 +19,11 @@ _UNPLANNED = (
 LASTING = (Reason.PLAN_REJECTED, Reason.OUT_OF_GENERATIONS, Reason.SECOND_REGION)
 """Those that last until somebody acts: states of the condition `Ready`."""
 _PASSING = frozenset({Reason.API_OVERLOADED, Reason.API_UNREACHABLE})
-_WAY_OUT = {
-    Reason.OUT_OF_GENERATIONS: "; delete the plans of too high a number, and set the annotation "
+WAY_DOWN = (
+    "delete the plans of too high a number, and set the annotation "
     f"{GENERATION_ANNOTATION} of each alias to the number of the tree that it shall name"
-}
+)
+"""From the highest generation there is."""
 
 
 def unplanned(outcome: Unplanned, attempts: int) -> Notice | None:
@@ -33,7 +34,8 @@ def unplanned(outcome: Unplanned, attempts: int) -> Notice | None:
     reason = next(r for words, r in _UNPLANNED if words in outcome.reason)
     times = f", {attempts} times in a row" if attempts > 1 else ""
     loud = reason not in _PASSING or attempts in LOUD_AT
-    told = f"no plan above {outcome.newest}{times}: {outcome.reason}{_WAY_OUT.get(reason, '')}"
+    way_out = f"; {WAY_DOWN}" if reason is Reason.OUT_OF_GENERATIONS else ""
+    told = f"no plan above {outcome.newest}{times}: {outcome.reason}{way_out}"
     return Notice(reason, told, loud=loud)
 
 
