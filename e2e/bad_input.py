@@ -177,6 +177,18 @@ BAD = [
         [{"hold": {"role": "enactor", "zone": "nowhere", "at": "turn"}, "until": {"tried": "a"}}],
         ["zone that the region does not have"],
     ),
+    (
+        SCENARIO,
+        "spec.timeline",
+        [{"scale": {"role": "store", "zone": "nowhere", "replicas": 0}, "when": {"held": "a"}}],
+        ["a scale names a zone, or an operator an endpoint, that the region does not have"],
+    ),
+    (
+        SCENARIO,
+        "spec.timeline",
+        [{"operator": {"command": "override", "endpoint": "sqs"}, "when": {"held": "a"}}],
+        ["a scale names a zone, or an operator an endpoint, that the region does not have"],
+    ),
     (REGION, "spec.guards", {"dns": {"selfRepair": "Enbaled"}}, ["selfRepair", "Enabled"]),
     (REGION, "spec.guards", {"dns": {"admission": True}}, ["guards.dns.admission", "string"]),
     (REGION, "spec.guards", {"dns": {"lastKnownGood": "on"}}, ["lastKnownGood", "Disabled"]),
