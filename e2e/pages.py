@@ -7,7 +7,9 @@ the test compares, with numbers, ages and names of Pods masked.
 """
 
 import argparse
+import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +64,9 @@ def shown(page: Path) -> Iterator[Shown]:
 
 
 def output(command: str) -> list[str]:
-    """What a command prints; AssertionError if it fails."""
-    done = run("bash", "-o", "pipefail", "-c", command)
+    """What a command prints; AssertionError if it fails. `holdfast` is that of this environment."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = run("env", f"PATH={path}", "bash", "-o", "pipefail", "-c", command)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return [line.rstrip() for line in done.stdout.splitlines()]
 

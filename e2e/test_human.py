@@ -184,6 +184,7 @@ def test_the_runbook_with_kubectl_alone_mends_it_too(tmp_path: Path) -> None:
 def test_a_drill_says_which_steps_were_missed_and_which_came_too_late(tmp_path: Path) -> None:
     """No freeze, no guard, nothing verified: the name is back, and the race may come again."""
     with drill(tmp_path, 30) as course:
+        until(lambda: ask(RESOLVER).addresses == (), "the resolver has heard of it, too", 15)
         words = ("dynamodb", "-n", SPACE, "--addresses", "192.0.2.7", "--no-freeze", "--no-wait")
         turned = holdfast("override", *words, environment=as_oncall(tmp_path, SPACE))
         assert turned.returncode == 0, turned.stderr
