@@ -26,7 +26,7 @@ from e2e.audit import (
     requests_of,
     strays,
 )
-from e2e.cluster_tools import SYSTEM, audit_events, items, run
+from e2e.cluster_tools import SYSTEM, audit_events, items, kubectl, run
 
 pytestmark = pytest.mark.cluster
 
@@ -127,6 +127,15 @@ def roles() -> dict[str, set[Right]]:
         rights.setdefault(role["metadata"]["name"], set()).update(granted(role))
     assert {"holdfast-planner-arm", "holdfast-enactor-arm", "holdfast-selftest"} <= set(rights)
     return rights
+
+
+@pytest.mark.usefixtures("everyone")
+def test_the_log_is_whole() -> None:
+    """What the API server could not write down it counts."""
+    told = kubectl("get", "--raw", "/metrics").splitlines()
+    dropped = [line for line in told if line.startswith("apiserver_audit_error_total")]
+    assert [line for line in dropped if not line.endswith(" 0")] == []
+    assert any(line.startswith("apiserver_audit_event_total") for line in told)
 
 
 def test_every_right_that_is_granted_was_used(

@@ -15,6 +15,9 @@ KIND_LABEL = "holdfast.dev/kind"
 ENDPOINT_LABEL = "holdfast.dev/endpoint"
 GENERATION_LABEL = "holdfast.dev/plan-generation"
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+HEADLESS_LABEL = "service.kubernetes.io/headless"
+"""As Kubernetes' own controller has it on slices of headless Services: kube-proxy leaves them
+out, which on every node would else go through its rules for each tree."""
 
 GENERATION_ANNOTATION = "holdfast.dev/plan-generation"
 ROLLBACK_ANNOTATION = "holdfast.dev/rollback"

@@ -162,7 +162,11 @@ def _slice(piece: Slice) -> Json:
         "kind": "EndpointSlice",
         "metadata": {
             "name": piece.name,
-            "labels": {names.MANAGED_LABEL: "true", names.SERVICE_NAME_LABEL: piece.tree},
+            "labels": {
+                names.MANAGED_LABEL: "true",
+                names.SERVICE_NAME_LABEL: piece.tree,
+                names.HEADLESS_LABEL: "",
+            },
             "ownerReferences": [
                 {"apiVersion": "v1", "kind": "Service", "name": piece.tree, "uid": piece.tree_uid}
             ],
