@@ -3,8 +3,8 @@
 - safety: what a fence costs, the whole apply of one endpoint, the variants in turns
 - latency: plan appended → changed answer, against a bare PUT → changed answer, in turns, with three
   enactors
-- kills: ordinary flips under a prober, an enactor killed every hundred; and one killed between tree
-  and flip, until another has changed the answer
+- flips: ordinary ones under a prober, an enactor killed every hundred
+- midApply: an enactor killed between tree and flip, until another has changed the answer
 - rollout: a thousand endpoints of ten addresses against bare write loops; memory of every process,
   and its CPU with nothing to do
 
@@ -49,14 +49,8 @@ QUICK = Scale(2, 20, 20, 300, 2, 50, 1, 10)
 """Every piece once, in minutes: whether it works, not what it says."""
 
 
-async def _kills(scale: Scale) -> dict[str, Any]:
-    return {
-        "flips": await kills.flips(scale.flips),
-        "midApply": {
-            fence: await kills.mid_apply(fence, scale.deaths)
-            for fence in ("Generation", "CheckOnce")
-        },
-    }
+async def _mid_apply(scale: Scale) -> dict[str, Any]:
+    return {fence: await kills.mid_apply(fence, scale.deaths) for fence in kills.FENCES}
 
 
 PARTS: Mapping[
@@ -64,7 +58,8 @@ PARTS: Mapping[
 ] = {
     "safety": (lambda s: safety.safety(s.runs, s.turns), safety.goals),
     "latency": (lambda s: latency.latency(s.samples), latency.goals),
-    "kills": (_kills, kills.goals),
+    "flips": (lambda s: kills.flips(s.flips), kills.flip_goals),
+    "midApply": (_mid_apply, kills.mid_apply_goals),
     "rollout": (lambda s: rollout.rollout(s.endpoints, s.rollouts, s.idle_seconds), rollout.goals),
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 from e2e.bench.customer import Crowd, Customer, NoAnswer, crowd
 from e2e.bench.figures import Goal, spread
-from e2e.bench.kills import goals as kill_goals
+from e2e.bench.kills import FENCES, flip_goals, mid_apply_goals
 from e2e.bench.rollout import goals as rollout_goals
 from e2e.bench.safety import Variant, _ratios
 from holdfast.live.resolver import Server
@@ -119,15 +119,12 @@ def test_a_ratio_of_rates_is_the_median_of_its_runs() -> None:
 
 def test_the_goals_are_those_of_the_issue() -> None:
     died = {"killOrEndOfLockToAnswer": {"max_ms": 1600.0}}
-    told = kill_goals(
-        {
-            "flips": {"flips": 9, "prober": {"empty": 0, "queriesPerSecond": 1250}},
-            "midApply": {"Generation": died},
-        }
-    )
+    told = flip_goals({"flips": 9, "prober": {"empty": 0, "queriesPerSecond": 1250}})
+    told += mid_apply_goals(dict.fromkeys(FENCES, died))
     assert [(g.at_most, g.at_least, g.is_met) for g in told] == [
         (0, None, True),
         (None, 1000, True),
+        (1.5, None, False),
         (1.5, None, False),
     ]
     rolled = rollout_goals(
