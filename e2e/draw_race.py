@@ -9,8 +9,16 @@ import matplotlib
 
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
-PLANNED, LIVE, EMPTY = "#8a929a", "#0b57d0", "#b3261e"
+PLANNED, LIVE, EMPTY, GOOD = "#8a929a", "#0b57d0", "#b3261e", "#1b7f3b"
+HELP = {
+    "refused": "stale write refused: 409",
+    "dropped": "stale plan dropped",
+    "acted": "somebody on call overrides",
+}
+SECONDS_MAX = 26
+"""What comes later is seen through the resolver alone."""
 
 
 def draw(result: dict[str, Any], files: list[Path]) -> None:
@@ -19,7 +27,8 @@ def draw(result: dict[str, Any], files: list[Path]) -> None:
     figure, axes = plt.subplots(len(arms), 1, figsize=(9, 2.1 * len(arms)), sharex=True)
     for axis, arm in zip(axes, arms, strict=True):
         _arm(axis, arm)
-    axes[0].legend(loc="upper left", frameon=False)
+    axes[1].legend(*axes[0].get_legend_handles_labels(), loc="lower right", frameon=False)
+    axes[0].set_xlim(-1, SECONDS_MAX)
     axes[-1].set_xlabel("seconds since the first plan")
     figure.suptitle(f"{result['scenario']}: plans kept coming; what did the name answer?")
     figure.tight_layout()
@@ -43,13 +52,14 @@ def _arm(axis: Any, arm: dict[str, Any]) -> None:
         axis.axvspan(seen["firstEmptyAt"], until, color=EMPTY, alpha=0.15, label="empty answers")
         axis.axvline(seen["firstEmptyAt"], color=EMPTY, linewidth=1)
     for line in arm["timeline"]:
-        if line["event"] in ("refused", "dropped") and line.get("zone"):
-            words = {"refused": "stale write refused: 409", "dropped": "stale plan dropped"}
-            axis.axvline(line["t"], color="#1b7f3b", linewidth=1)
-            axis.annotate(words[line["event"]], (line["t"], 0), color="#1b7f3b", fontsize=8)
+        if line["event"] in HELP and (line.get("zone") or line["event"] == "acted"):
+            axis.axvline(line["t"], color=GOOD, linewidth=1)
+            axis.annotate(f" {HELP[line['event']]}", (line["t"], 0), color=GOOD, fontsize=8)
     fence = arm["guards"]["dns"]["fence"]
     axis.set_title(f"{arm['name']} (fence {fence}): {arm['outcome']}", loc="left", fontsize=9)
     axis.set_ylabel("generation")
+    axis.set_ylim(bottom=-1)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.spines[["top", "right"]].set_visible(False)
 
 
