@@ -15,7 +15,7 @@ PLANNED, LIVE, EMPTY, GOOD = "#8a929a", "#0b57d0", "#b3261e", "#1b7f3b"
 HELP = {
     "refused": "stale write refused: 409",
     "dropped": "stale plan dropped",
-    "acted": "somebody on call overrides",
+    "aliasNamesATreeAgain": "overridden by somebody on call",
 }
 SECONDS_MAX = 26
 """What comes later is seen through the resolver alone."""
@@ -52,7 +52,7 @@ def _arm(axis: Any, arm: dict[str, Any]) -> None:
         axis.axvspan(seen["firstEmptyAt"], until, color=EMPTY, alpha=0.15, label="empty answers")
         axis.axvline(seen["firstEmptyAt"], color=EMPTY, linewidth=1)
     for line in arm["timeline"]:
-        if line["event"] in HELP and (line.get("zone") or line["event"] == "acted"):
+        if line["event"] in HELP and (line.get("zone") or dns.get("recoveredBy") == "operator"):
             axis.axvline(line["t"], color=GOOD, linewidth=1)
             axis.annotate(f" {HELP[line['event']]}", (line["t"], 0), color=GOOD, fontsize=8)
     fence = arm["guards"]["dns"]["fence"]
