@@ -6,7 +6,7 @@ role allowed it.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -213,13 +213,13 @@ def forbidden(
 
 def _taken(requests: Iterable[Request]) -> set[str]:
     """The namespaces in which a person deleted a binding."""
-    return {
-        request.namespace
-        for request in requests
-        if not request.space
-        and (request.verb, request.resource) == ("delete", "rolebindings")
-        and request.ok
-    }
+    return {r.namespace for r in _bindings_of_people(requests, "delete")}
+
+
+def _bindings_of_people(requests: Iterable[Request], verb: str) -> Iterator[Request]:
+    """The bindings that people made, or took away."""
+    what = (verb, "rolebindings")
+    return (r for r in requests if not r.space and (r.verb, r.resource) == what and r.ok)
 
 
 # --- preconditions --------------------------------------------------------------------------------
@@ -322,12 +322,9 @@ def arms(requests: Iterable[Request]) -> set[str]:
 def given(requests: Iterable[Request], system: str) -> set[str]:
     """The namespaces in which a person bound a role to an account of ours: it may write there."""
     return {
-        request.namespace
-        for request in requests
-        if not request.space
-        and (request.verb, request.resource) == ("create", "rolebindings")
-        and request.ok
-        and any(s.get("namespace") == system for s in request.body.get("subjects") or ())
+        bound.namespace
+        for bound in _bindings_of_people(requests, "create")
+        if any(s.get("namespace") == system for s in bound.body.get("subjects") or ())
     }
 
 

@@ -11,6 +11,7 @@ from holdfast.core.holds import Condition
 from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Answer
 from holdfast.live.arm_manifests import Installation
+from holdfast.live.scenario_role import Scenarios
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
@@ -83,3 +84,16 @@ def test_stores_and_the_planner_are_scaled_too() -> None:
         "store-us-east-1c": 1,
         "holdfast-planner": 0,
     }
+
+
+def test_a_new_scenario_role_gives_back_what_its_forerunner_took() -> None:
+    """Also where the Scenario has been deleted meanwhile, and no other is there."""
+    install = Installation("holdfast-system", "holdfast", "", "", "", (), ZONES[:1])
+    there = Deployments({"holdfast-planner": 0, "holdfast-enactor-us-east-1a": 1})
+    asyncio.run(Scenarios(there, install).start())  # type: ignore[arg-type]
+    assert set(there.replicas.values()) == {1}
+
+
+def test_a_scenario_role_starts_although_nothing_can_be_given_back() -> None:
+    install = Installation("holdfast-system", "holdfast", "", "", "", (), ZONES)
+    asyncio.run(Scenarios(Deployments({}), install).start())  # type: ignore[arg-type]

@@ -32,7 +32,9 @@ async def run_role(role: str) -> None:
                 )
         case "scenario":
             async with connect("holdfast-scenario") as api:
-                await operate(lambda registry: watch_scenarios(registry, api))
+                scenarios = Scenarios(api, installation())
+                await scenarios.start()
+                await operate(lambda registry: watch_scenarios(registry, scenarios))
         case _:
             raise ValueError(f"no such role: {role}")
 
@@ -51,9 +53,7 @@ def enactors(api: Api, me: Actor) -> Regions:
     )
 
 
-def watch_scenarios(registry: kopf.OperatorRegistry, api: Api) -> None:
-    scenarios = Scenarios(api, installation())
-
+def watch_scenarios(registry: kopf.OperatorRegistry, scenarios: Scenarios) -> None:
     @kopf.on.event(API_GROUP, API_VERSION, "scenarios", registry=registry)
     async def on_scenario(event: Any, **_: Any) -> None:
         scenarios.on_event(event)

@@ -48,7 +48,15 @@ class Scenarios:
         self._api, self._install = api, install
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
-        self._is_new = True
+
+    async def start(self) -> None:
+        """Before any Scenario is heard of: give back the processes that an interrupted arm took
+        away, whose Scenario may be gone by now. What fails here is said, and by the next arm, too.
+        """
+        try:
+            await Acting(self._api, "", self._install).restore()
+        except (ActFailed, ApiError) as error:
+            log.error("processes are not given back: %s", error)
 
     def on_event(self, event: Json) -> None:
         raw = event["object"]
@@ -66,19 +74,12 @@ class Scenarios:
             if self._turn.locked():
                 await run.say_waiting()
             async with self._turn:
-                await self._give_back()
                 await run.run()
         except asyncio.CancelledError:
             raise
         except Exception as error:
             log.exception("scenario %s", raw["metadata"]["name"])
             await run.fail(_causes(error))
-
-    async def _give_back(self) -> None:
-        """Once, before anything runs: the processes that an interrupted arm took away."""
-        if self._is_new:
-            await Acting(self._api, "", self._install).restore()
-            self._is_new = False
 
 
 class ScenarioRun:
