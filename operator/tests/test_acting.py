@@ -11,7 +11,7 @@ from holdfast.core.holds import Condition
 from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Answer
 from holdfast.live.arm_manifests import Installation
-from holdfast.live.scenario_role import Scenarios
+from holdfast.live.scenario_role import ScenarioRun, Scenarios
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
@@ -97,3 +97,38 @@ def test_a_new_scenario_role_gives_back_what_its_forerunner_took() -> None:
 def test_a_scenario_role_starts_although_nothing_can_be_given_back() -> None:
     install = Installation("holdfast-system", "holdfast", "", "", "", (), ZONES)
     asyncio.run(Scenarios(Deployments({}), install).start())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("event", "planners"),
+    [("DELETED", 1), ("the role stops", 0)],
+)
+def test_an_arm_cut_short_gives_back_unless_the_role_itself_stops(
+    event: str, planners: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A role that stops may be scaled to nothing with all others: it must not wake them again."""
+    install = Installation("holdfast-system", "holdfast", "", "", "", (), ())
+    there = Deployments({"holdfast-planner": 0})
+
+    async def story() -> None:
+        running = asyncio.Event()
+
+        async def run(_: ScenarioRun) -> None:
+            running.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(ScenarioRun, "run", run)
+        role = Scenarios(there, install)  # type: ignore[arg-type]
+        raw = {"metadata": {"uid": "u", "name": "s", "generation": 1}, "spec": {}}
+        before = asyncio.all_tasks()
+        role.on_event({"type": "ADDED", "object": raw})
+        (task,) = asyncio.all_tasks() - before
+        await running.wait()
+        if event == "DELETED":
+            role.on_event({"type": event, "object": raw})
+        else:
+            task.cancel()
+        await asyncio.wait({task})
+
+    asyncio.run(story())
+    assert there.replicas == {"holdfast-planner": planners}

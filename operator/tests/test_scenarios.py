@@ -82,3 +82,14 @@ def test_the_resolver_recovers_later_than_the_server() -> None:
     server, resolver = dns["authoritative"], dns["resolver"]
     assert server["recoveredAt"] - server["firstEmptyAt"] == pytest.approx(8 + 3, abs=1.0)
     assert server["recoveredAt"] < resolver["recoveredAt"] < server["recoveredAt"] + 61
+
+
+def test_an_enactor_that_ends_within_its_lock_costs_the_rollback_record_and_no_answer() -> None:
+    """docs/failures/enactor-down.md: which runs show it is a matter of when the end comes."""
+    document = load("enactor-down")
+    document["spec"]["region"]["planner"]["churnPerMinute"] = 480
+    results = [simulate(document, seed)["arms"] for seed in range(1, 11)]
+    broken = {tuple(arm["invariantsBroken"]) for arm, _ in results}
+    assert broken == {(), ("RollbackNamesATree",)}
+    assert {tuple(safe["invariantsBroken"]) for _, safe in results} == {()}
+    assert {arm["outcome"] for arms in results for arm in arms} == {"OutagePrevented"}

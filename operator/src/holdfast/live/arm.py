@@ -76,24 +76,19 @@ class ArmRun:
                     task.cancel()
         finally:
             try:
-                await self._give_back()
+                await self._end_acts()
             finally:
                 await self._stage.close()
         document = arm_document(self._record, probe, self._t())
         document = with_alerts(document, self._scraper.fired(self._zero or 0.0))
         return {**document, "namespace": self._stage.namespace}
 
-    async def _give_back(self) -> None:
-        """End what people and processes still do, and have one process of each role again. If that
-        fails the next arm says so: this one's tale is told."""
+    async def _end_acts(self) -> None:
+        """End what people and processes still do: nothing of an arm is done after it."""
         acts = tuple(self._acts)
         for act in acts:
             act.cancel()
         await asyncio.gather(*acts, return_exceptions=True)
-        try:
-            await self._acting.restore()
-        except (ActFailed, ApiError) as error:
-            log.error("%s: %s", self._stage.namespace, error)
 
     async def _start_badly(self, start: Start) -> None:
         """Break the name before anybody serves it, and let customers see it so for a while."""

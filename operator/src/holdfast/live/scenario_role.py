@@ -41,8 +41,22 @@ def installation() -> Installation:
     )
 
 
+async def give_back(api: Api, install: Installation) -> None:
+    """Have one process of each role again, which an arm's timeline may have scaled. What fails is
+    said here, and by the next arm, too: the tale of the arm before is told.
+    """
+    try:
+        await Acting(api, "", install).restore()
+    except (ActFailed, ApiError) as error:
+        log.error("processes are not given back: %s", error)
+
+
 class Scenarios:
-    """All Scenarios there are. Each has a task; a lock lets one run at a time."""
+    """All Scenarios there are. Each has a task; a lock lets one run at a time.
+
+    After every arm processes are given back, whatever became of it, but not when this role is told
+    to stop: the operator may be being scaled to nothing. Its successor gives back at its start.
+    """
 
     def __init__(self, api: Api, install: Installation) -> None:
         self._api, self._install = api, install
@@ -51,12 +65,9 @@ class Scenarios:
 
     async def start(self) -> None:
         """Before any Scenario is heard of: give back the processes that an interrupted arm took
-        away, whose Scenario may be gone by now. What fails here is said, and by the next arm, too.
+        away, whose Scenario may be gone by now.
         """
-        try:
-            await Acting(self._api, "", self._install).restore()
-        except (ActFailed, ApiError) as error:
-            log.error("processes are not given back: %s", error)
+        await give_back(self._api, self._install)
 
     def on_event(self, event: Json) -> None:
         raw = event["object"]
@@ -74,9 +85,15 @@ class Scenarios:
             if self._turn.locked():
                 await run.say_waiting()
             async with self._turn:
-                await run.run()
-        except asyncio.CancelledError:
-            raise
+                try:
+                    await run.run()
+                except asyncio.CancelledError:
+                    if raw["metadata"]["uid"] not in self._tasks:
+                        await give_back(self._api, self._install)
+                    raise
+                except Exception:
+                    await give_back(self._api, self._install)
+                    raise
         except Exception as error:
             log.exception("scenario %s", raw["metadata"]["name"])
             await run.fail(_causes(error))
@@ -152,6 +169,7 @@ class ScenarioRun:
         else:
             entry |= arm_summary(document)
             metrics.ARMS.labels(entry["verdict"]).inc()
+        await give_back(self._api, self._install)
         await self._write()
 
     def _close_arm(self, entry: Json, verdict: Verdict, why: str) -> None:
