@@ -87,7 +87,7 @@ def test_the_resolver_recovers_later_than_the_server() -> None:
 def test_an_enactor_that_ends_within_its_lock_costs_the_rollback_record_and_no_answer() -> None:
     """docs/failures/enactor-down.md: which runs show it is a matter of when the end comes."""
     document = load("enactor-down")
-    document["spec"]["region"]["planner"]["churnPerMinute"] = 480
+    document["spec"]["region"]["planner"]["churnPerMinute"] = 500
     results = [simulate(document, seed)["arms"] for seed in range(1, 11)]
     broken = {tuple(arm["invariantsBroken"]) for arm, _ in results}
     assert broken == {(), ("RollbackNamesATree",)}
