@@ -145,11 +145,12 @@ def test_a_killed_scenario_role_never_makes_a_pass_of_what_it_did_not_see() -> N
 @pytest.mark.usefixtures("clean")
 def test_everything_goes_with_the_scenario_also_with_the_operator_down() -> None:
     kubectl("create", "-f", "-", stdin=scenario(settle=60))
-    until(is_served, "the arm runs")
+    until(lambda: is_served() and bool(plans()), "the arm runs")
     assert left_over()
     kubectl("scale", "deployment", "-n", SYSTEM, "--all", "--replicas=0")
     try:
         until(lambda: not items("pods", "-n", SYSTEM), "the operator is down")
+        assert all(not d["spec"]["replicas"] for d in items("deployments", "-n", SYSTEM))
         kubectl("delete", "scenario", NAME, "--timeout=20s")
         until(lambda: not left_over(), "namespaces and bindings are gone", 60)
     finally:
