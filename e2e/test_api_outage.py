@@ -29,7 +29,7 @@ SPACE = f"{NAME}-arm"
 MANIFEST, ASIDE = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/aside.yaml"
 DOWN_SECONDS = 30.0
 FLIP_WITHIN_SECONDS = {"cut off": 90.0, "killed": 130.0}
-"""CoreDNS's client waits 30 to 60 s between two tries by then, and a flip waits for both its watches.
+"""CoreDNS's client waits 30 to 60 s between two tries by then, and a flip waits for both watches.
 A server that was started anew tells each at its first try that it knows nothing of before, and the
 second wait is as long: twice 60 s at most, and the proof."""
 CUT = "INPUT ! -i lo -p tcp --dport 6443 -j REJECT --reject-with tcp-reset"
