@@ -28,10 +28,11 @@ NAME = "outage"
 SPACE = f"{NAME}-arm"
 MANIFEST, ASIDE = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/aside.yaml"
 DOWN_SECONDS = 30.0
-FLIP_WITHIN_SECONDS = {"cut off": 90.0, "killed": 130.0}
-"""CoreDNS's client waits 30 to 60 s between two tries by then, and a flip waits for both watches.
-A server that was started anew tells each at its first try that it knows nothing of before, and the
-second wait is as long: twice 60 s at most, and the proof."""
+FLIP_WITHIN_SECONDS = 90.0
+PATIENCE_SECONDS = 130.0
+"""What was missed is to be told as a number. CoreDNS's client waits 30 to 60 s between two tries by
+then, and a flip waits for both watches. A server that was started anew tells each at its first try
+that it knows nothing of before, and the second wait is as long."""
 CUT = "INPUT ! -i lo -p tcp --dport 6443 -j REJECT --reject-with tcp-reset"
 """On the control plane's node: nobody from elsewhere reaches the API server, and it goes on."""
 INTERVAL_SECONDS = 0.02
@@ -130,11 +131,10 @@ def pods() -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("how", FLIP_WITHIN_SECONDS)
+@pytest.mark.parametrize("how", ["cut off", "killed"])
 def test_answers_stay_while_the_api_server_is_gone_and_flips_go_on_when_it_is_back(
     how: str,
 ) -> None:
-    within = FLIP_WITHIN_SECONDS[how]
     with running({"profile": "safe"}) as observer:
         processes = pods()
         assert len(processes) == 5
@@ -150,7 +150,7 @@ def test_answers_stay_while_the_api_server_is_gone_and_flips_go_on_when_it_is_ba
             give_back()
             until(answers, "the API server is back", 120)
         back = time.time()
-        until(lambda: newest(observer) > last, "a new plan is served", within)
+        until(lambda: newest(observer) > last, "a new plan is served", PATIENCE_SECONDS)
         first = next(s.at for s in observer.answers if generation(s) > last)
         until(lambda: newest(observer) > last + 20, "and many after it", 60)
         assert pods() == processes, "no process of the operator was started again"
@@ -162,8 +162,10 @@ def test_answers_stay_while_the_api_server_is_gone_and_flips_go_on_when_it_is_ba
     )
     assert len(meanwhile) > 500
     assert empty(observer.of(SPACE)) == []
-    assert first - back <= within
     assert len([s for s in meanwhile if not s.rcode]) <= len(meanwhile) / 100
+    if how == "killed" and first - back > FLIP_WITHIN_SECONDS:
+        pytest.xfail(f"the first flip came after {first - back:.0f} s: CoreDNS's client waits twice")
+    assert first - back <= FLIP_WITHIN_SECONDS
 
 
 def test_a_dns_server_taken_away_during_flips_costs_no_empty_answer() -> None:

@@ -101,7 +101,7 @@ def test_a_scenario_role_starts_although_nothing_can_be_given_back() -> None:
 
 @pytest.mark.parametrize(
     ("event", "planners"),
-    [("DELETED", 1), ("the role stops", 0)],
+    [("DELETED", 1), ("the role stops", 0), ("a bug", 1)],
 )
 def test_an_arm_cut_short_gives_back_unless_the_role_itself_stops(
     event: str, planners: int, monkeypatch: pytest.MonkeyPatch
@@ -115,9 +115,16 @@ def test_an_arm_cut_short_gives_back_unless_the_role_itself_stops(
 
         async def run(_: ScenarioRun) -> None:
             running.set()
+            if event == "a bug":
+                raise RuntimeError(event)
             await asyncio.Event().wait()
 
+        async def fail(_: ScenarioRun, why: str) -> None:
+            said.append(why)
+
+        said: list[str] = []
         monkeypatch.setattr(ScenarioRun, "run", run)
+        monkeypatch.setattr(ScenarioRun, "fail", fail)
         role = Scenarios(there, install)  # type: ignore[arg-type]
         raw = {"metadata": {"uid": "u", "name": "s", "generation": 1}, "spec": {}}
         before = asyncio.all_tasks()
@@ -126,9 +133,10 @@ def test_an_arm_cut_short_gives_back_unless_the_role_itself_stops(
         await running.wait()
         if event == "DELETED":
             role.on_event({"type": event, "object": raw})
-        else:
+        elif event == "the role stops":
             task.cancel()
         await asyncio.wait({task})
+        assert said == (["RuntimeError: a bug"] if event == "a bug" else [])
 
     asyncio.run(story())
     assert there.replicas == {"holdfast-planner": planners}
