@@ -164,7 +164,7 @@ def test_answers_stay_while_the_api_server_is_gone_and_flips_go_on_when_it_is_ba
     assert empty(observer.of(SPACE)) == []
     assert len([s for s in meanwhile if not s.rcode]) <= len(meanwhile) / 100
     if how == "killed" and first - back > FLIP_WITHIN_SECONDS:
-        pytest.xfail(f"the first flip came after {first - back:.0f} s: CoreDNS's client waits twice")
+        pytest.xfail(f"first flip after {first - back:.0f} s: CoreDNS's client waits twice")
     assert first - back <= FLIP_WITHIN_SECONDS
 
 
