@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.answers import Answer, Tally, classify
 from holdfast.core.document import evidence_of
-from holdfast.core.guards import AWS_2025, Fence, Rollback
+from holdfast.core.guards import AWS_2025, Fence, Rollback, effective
 from holdfast.core.invariants import Invariant
 from holdfast.core.ledger import AliasSeen, Ledger, Seen, SliceSeen, TreeSeen
 from holdfast.core.objects import Alias, Slice, Tree
@@ -216,7 +216,7 @@ def test_the_scenario_is_as_bad_as_its_worst_arm() -> None:
 def test_what_broke_names_the_guard_that_is_not_on_and_its_yaml() -> None:
     broken = [Invariant.NON_EMPTY, Invariant.MONOTONE, Invariant.CONVERGES]
     every = (Invariant.CONVERGES, Invariant.MONOTONE, Invariant.NON_EMPTY)
-    assert guards_missing(broken, AWS_2025) == {
+    assert guards_missing(broken, effective(AWS_2025)) == {
         "dns.fence=Generation": every,
         "dns.fence=CheckInLock": every,
         "dns.cleanup=PinLive": (Invariant.CONVERGES, Invariant.NON_EMPTY),
@@ -224,15 +224,15 @@ def test_what_broke_names_the_guard_that_is_not_on_and_its_yaml() -> None:
         "dns.rollback=Decoupled": (Invariant.CONVERGES,),
         "dns.selfRepair=Enabled": (Invariant.CONVERGES,),
     }
-    assert guards_missing(list(Invariant), AWS_2025), "every invariant has an entry"
+    assert guards_missing(list(Invariant), effective(AWS_2025)), "every invariant has an entry"
 
 
 def test_what_broke_behind_a_guard_that_holds_it_is_not_explained() -> None:
     fenced = replace(AWS_2025, fence=Fence.GENERATION)
-    assert guards_missing([Invariant.NON_EMPTY, Invariant.CONVERGES], fenced) == {}
+    assert guards_missing([Invariant.NON_EMPTY, Invariant.CONVERGES], effective(fenced)) == {}
     healed = replace(AWS_2025, rollback=Rollback.DECOUPLED)
-    assert guards_missing([Invariant.CONVERGES], healed) == {}
-    assert "dns.fence=Generation" in guards_missing([Invariant.NON_EMPTY], healed)
+    assert guards_missing([Invariant.CONVERGES], effective(healed)) == {}
+    assert "dns.fence=Generation" in guards_missing([Invariant.NON_EMPTY], effective(healed))
 
 
 def test_a_guard_is_told_with_its_line_of_yaml() -> None:

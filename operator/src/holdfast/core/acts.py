@@ -11,23 +11,38 @@ from typing import Any, Literal, TypeAlias
 
 from holdfast.core.holds import ActorView, Condition, Names, condition_of, is_met
 
-Command: TypeAlias = Literal["override", "freeze", "thaw"]
-Role: TypeAlias = Literal["planner", "enactor", "store"]
+Command: TypeAlias = Literal["override", "freeze", "thaw", "throttle", "restart"]
+Role: TypeAlias = Literal["planner", "enactor", "store", "rack", "leases"]
+OF_LEASES = frozenset({"throttle", "restart"})
+LEASE_ROLES = frozenset({"rack", "leases"})
+"""What there is in a Region with a fleet alone."""
 NOBODY = ActorView("")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the operator enters. `plan` 0: the newest; `addresses` instead of a plan's."""
+    """What the operator enters. `plan` 0: the newest; `addresses` instead of a plan's. Of leases: a
+    throttle of 0 lifts it; a restart of no zone is of all."""
 
     command: Command
     endpoint: str = ""
     plan: int = 0
     addresses: tuple[str, ...] = ()
     freeze: bool = True
+    admit_at_most: int = 0
+    zone: str = ""
+
+    @property
+    def group(self) -> str:
+        """Of the commands of `holdfast`."""
+        return "leases" if self.command in OF_LEASES else "dns"
 
     def words(self) -> list[str]:
-        """The command line after `holdfast dns`."""
+        """The command line after `holdfast dns` or `holdfast leases`."""
+        if self.command == "throttle":
+            return ["throttle", f"--at-most={self.admit_at_most}"]
+        if self.command == "restart":
+            return ["restart", *([f"--zone={self.zone}"] if self.zone else [])]
         if self.command != "override":
             return [self.command, f"--why=scripted {self.command}"]
         words = ["override", self.endpoint, "--why=scripted override", "--no-wait"]
@@ -68,6 +83,8 @@ def act_of(name: str, raw: Mapping[str, Any]) -> Act:
             plan=int(told.get("plan", 0)),
             addresses=tuple(told.get("addresses") or ()),
             freeze=bool(told.get("freeze", True)),
+            admit_at_most=int(told.get("admitAtMost", 0)),
+            zone=str(told.get("zone", "")),
         )
     else:
         told = raw["scale"]

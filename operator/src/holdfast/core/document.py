@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from holdfast.core.contention import contention
-from holdfast.core.guards import effective
 from holdfast.core.invariants import Invariant
 from holdfast.core.objects import family_of
 from holdfast.core.record import Record
+from holdfast.core.scenario import Arm
 from holdfast.core.timeline import stale_attempts
 from holdfast.core.verdict import (
     BY_EMPTY_PLAN,
@@ -72,8 +72,14 @@ def evidence_of(record: Record, probe: Json) -> Evidence:
         undone_acts=record.act_watch.undone(record.acts),
         failed_acts=tuple(f"{n}: {w}" for n, w in sorted(record.act_watch.failed.items())),
         probe_told=bool(probe),
+        metastability=record.leases.metastability() if record.leases is not None else None,
+        leases_whole=record.leases is None or record.leases.was_whole,
         recovered_by=ledger.recovered_by if ledger.emptied or _empty_answers(probe) else None,
     )
+
+
+def expected_of(arm: Arm) -> Expected:
+    return Expected(arm.expect, arm.recovered_by, arm.keeps, arm.breaks, arm.metastability)
 
 
 def _faults(record: Record) -> int:
@@ -90,12 +96,16 @@ def arm_document(record: Record, probe: Json, end: float) -> Json:
     if mixed_trees(record.said, probe.get("answered") or {}):
         ledger.broken.setdefault(Invariant.WHOLE_PLAN, end)
     _note_answers(record, probe)
+    if record.leases is not None:
+        record.leases.judge(end)
+        for invariant, t in record.leases.broken.items():
+            ledger.broken.setdefault(invariant, t)
     evidence = evidence_of(record, probe)
-    verdict, why = judge(Expected(arm.expect, arm.recovered_by, arm.keeps, arm.breaks), evidence)
-    missing = guards_missing(ledger.broken, arm.guards, _instead(record))
+    verdict, why = judge(expected_of(arm), evidence)
+    missing = guards_missing(ledger.broken, arm.effective, _instead(record))
     return {
         "name": arm.name,
-        "guards": record.guards_in_force or effective(arm.guards),
+        "guards": record.guards_in_force or arm.effective,
         "expect": str(arm.expect or EITHER),
         "outcome": str(outcome_of(evidence)),
         "verdict": str(verdict),
@@ -105,6 +115,7 @@ def arm_document(record: Record, probe: Json, end: float) -> Json:
         "guardsMissing": sorted(missing),
         "wouldHaveHeld": {guard: list(held) for guard, held in missing.items()},
         "dns": _dns(record, probe),
+        **({"leases": record.leases.document(end)} if record.leases is not None else {}),
         "timeline": sorted(ledger.timeline, key=lambda line: line["t"]),
     }
 

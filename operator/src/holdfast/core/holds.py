@@ -4,6 +4,10 @@ A hold catches once: the first arrival at its step for which its `when` is true.
 `cleaned` count only what an actor does after one of its holds has let it go, for everything before
 belongs to ordinary work. The actor itself decides whether it is caught, from its own watch of its
 Region; the scenario role decides when it is released, from what the actors report.
+
+An enactor is held at a step of its plan, and reports under its zone. A lease manager is held at
+`write`, between what a state check has decided and the write of it, and reports under `leases/` and
+its zone, which is the name of no zone.
 """
 
 from collections.abc import Mapping
@@ -12,6 +16,12 @@ from typing import Any, Literal, TypeAlias
 
 from holdfast.core.intents import Step
 
+HOLD_GRACE_SECONDS = 10.0
+"""Past a hold's deadline an actor lets itself go: the scenario role may be dead."""
+Held: TypeAlias = Literal["enactor", "leases"]
+"""The roles that a hold may stop."""
+HELD: tuple[Held, ...] = ("enactor", "leases")
+At: TypeAlias = Step | Literal["write"]
 Tried: TypeAlias = Literal["", "flipped", "refused", "dropped", "failed"]
 """`refused`: by a precondition. `dropped`: by its own check. `failed`: its apply
 was refused before the write, as by the rollback coupling."""
@@ -21,7 +31,7 @@ was refused before the write, as by the rollback coupling."""
 class Condition:
     """All fields that are set must be true. Zones are named in full; seconds since the catch, or
     since the arm's first plan for what no hold waits for. `empty` and `recovered` name an endpoint:
-    its alias names nothing, or did and does again."""
+    its alias names nothing, or did and does again. Of leases: percent of all, at least."""
 
     condemned: str = ""
     tried: str = ""
@@ -31,28 +41,43 @@ class Condition:
     after_seconds: float = 0.0
     empty: str = ""
     recovered: str = ""
+    leases_held: int = 0
+    leases_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """`endpoint`: only where the actor is at this one, so that it can be stopped between two of
-    them; "" for any. `loses`: the actor is not stopped; the reply to its next write is lost
-    instead."""
+    them; "" for any, and `droplet` of a lease manager so. `loses`: the actor is not stopped; the
+    reply to its next write is lost instead."""
 
     name: str
     zone: str
-    at: Step
+    at: At
     when: Condition
     until: Condition
     deadline_seconds: float
     released: bool = False
     loses: bool = False
     endpoint: str = ""
+    role: Held = "enactor"
+    droplet: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Under what whom it holds reports of itself."""
+        return reporter(self.role, self.zone)
+
+
+def reporter(role: Held, zone: str) -> str:
+    """The key in `Region.status.actors`."""
+    return zone if role == "enactor" else f"{role}/{zone}"
 
 
 @dataclass(frozen=True, slots=True)
 class ActorView:
-    """What one enactor reports of itself: `Region.status.actors[zone]`.
+    """What one enactor reports of itself: `Region.status.actors[zone]`; and a lease manager that a
+    hold has caught, whose `zone` is its `reporter` and whose `endpoint` is the lease.
 
     `generation` is the plan it holds, `endpoint` that of its step where the step is one endpoint's,
     `victims` what it is about to delete (at `delete` only),
@@ -62,7 +87,7 @@ class ActorView:
     """
 
     zone: str
-    step: Step | Literal[""] = ""
+    step: At | Literal[""] = ""
     generation: int = 0
     victims: tuple[int, ...] = ()
     hold: str = ""
@@ -85,6 +110,9 @@ class Names:
 
     empty: frozenset[str] = frozenset()
     recovered: frozenset[str] = frozenset()
+    held_percent: float = 0.0
+    """Of all leases; 100 less this are lost."""
+    has_leases: bool = False
 
 
 NOTHING_SEEN = Names()
@@ -114,14 +142,19 @@ def is_met(
     """Whether everything that `condition` asks for is true. `of` is the actor that is (or would
     be) held."""
     tried, cleaned = actors.get(condition.tried), actors.get(condition.cleaned)
-    held = actors.get(condition.held)
+    stands = {a.zone for a in actors.values() if a.hold}
     return (
         (not condition.condemned or condemned(condition.condemned, actors))
         and (not condition.tried or (tried is not None and tried.tried != ""))
         and (not condition.cleaned or (cleaned is not None and cleaned.cleaned))
-        and (not condition.held or (held is not None and held.hold != ""))
+        and (not condition.held or any(reporter(r, condition.held) in stands for r in HELD))
         and (not condition.empty or condition.empty in names.empty)
         and (not condition.recovered or condition.recovered in names.recovered)
+        and (not condition.leases_held or names.held_percent >= condition.leases_held)
+        and (
+            not condition.leases_lost
+            or (names.has_leases and 100 - names.held_percent >= condition.leases_lost)
+        )
         and (not condition.plans_behind or newest_plan - of.generation >= condition.plans_behind)
         and held_seconds >= condition.after_seconds
     )
@@ -132,18 +165,20 @@ def catcher(
     arrival: ActorView,
     actors: Mapping[str, ActorView],
     newest_plan: int,
+    names: Names = NOTHING_SEEN,
 ) -> Hold | None:
     """The first hold that catches this arrival, if any. `actors` is what the others report; the
-    arrival itself replaces its own, possibly older, entry."""
+    arrival itself replaces its own, possibly older, entry. `names`: of leases what a manager
+    knows."""
     seen = {**actors, arrival.zone: arrival}
     for hold in holds:
-        if (hold.zone, hold.at) != (arrival.zone, arrival.step):
+        if (hold.actor, hold.at) != (arrival.zone, arrival.step):
             continue
-        if hold.endpoint not in ("", arrival.endpoint):
+        if (hold.endpoint or hold.droplet) not in ("", arrival.endpoint):
             continue
         if hold.released or hold.name in arrival.caught:
             continue
-        if is_met(hold.when, arrival, seen, newest_plan, held_seconds=0.0):
+        if is_met(hold.when, arrival, seen, newest_plan, held_seconds=0.0, names=names):
             return hold
     return None
 
@@ -159,6 +194,8 @@ def condition_of(raw: Mapping[str, Any] | None) -> Condition:
         after_seconds=float(raw.get("afterSeconds", 0.0)),
         empty=str(raw.get("empty", "")),
         recovered=str(raw.get("recovered", "")),
+        leases_held=int(raw.get("leasesHeld", 0)),
+        leases_lost=int(raw.get("leasesLost", 0)),
     )
 
 
@@ -173,6 +210,8 @@ def hold_of(raw: Mapping[str, Any]) -> Hold:
         released=bool(raw.get("released", False)),
         loses=bool(raw.get("losesReply", False)),
         endpoint=str(raw.get("endpoint", "")),
+        role=raw.get("role", "enactor"),
+        droplet=str(raw.get("droplet", "")),
     )
 
 

@@ -1,4 +1,4 @@
-"""The DNS invariants. One definition each, for every engine and every test.
+"""The invariants. One definition each, for every engine and every test.
 
 `World` is what the API server holds at one moment. The predicates return the endpoints (or trees)
 that break the rule, empty when it holds.
@@ -27,9 +27,38 @@ class Invariant(StrEnum):
     """No write of automation moves an alias that a human has frozen."""
     CONVERGES = "Converges"
     """Every endpoint reaches the newest plan once plans and faults leave it time to."""
+    SINGLE_HOLDER = "SingleHolder"
+    """A lease that has not run out is never another's."""
+    IN_FLIGHT_BOUNDED = "InFlightBounded"
+    """No manager has more state checks under way than workers."""
+    QUEUE_BOUNDED = "QueueBounded"
+    """Where a queue is bounded, no more waits in it."""
+    NO_EXPIRED_WORK_DONE = "NoExpiredWorkDone"
+    """No state check is begun that cannot end within its deadline."""
+    GOODPUT = "Goodput"
+    """Some lease is renewed in every period in which the dependency is there."""
+    ESTABLISHED_NOT_LOST = "EstablishedNotLost"
+    """What was won back after the fault is not lost again."""
+    ALL_RECOVER = "AllRecover"
+    """Once faults have stopped, every lease is held again before the arm ends, and stays so."""
+    STATIC_STABILITY = "StaticStability"
+    """Running instances and served answers are unaffected by a control loop that is dead."""
 
 
-OUTAGE = frozenset({Invariant.NON_EMPTY})
+OF_LEASES = frozenset(
+    {
+        Invariant.SINGLE_HOLDER,
+        Invariant.IN_FLIGHT_BOUNDED,
+        Invariant.QUEUE_BOUNDED,
+        Invariant.NO_EXPIRED_WORK_DONE,
+        Invariant.GOODPUT,
+        Invariant.ESTABLISHED_NOT_LOST,
+        Invariant.ALL_RECOVER,
+        Invariant.STATIC_STABILITY,
+    }
+)
+"""Of the second loop; the others are of DNS."""
+OUTAGE = frozenset({Invariant.NON_EMPTY, Invariant.GOODPUT, Invariant.ALL_RECOVER})
 """The invariants whose breaking is the outage. Others are reported and do not make one."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-Who: TypeAlias = Literal["planner", "enactor", "planner, enactor", "human"]
+Who: TypeAlias = Literal["planner", "enactor", "planner, enactor", "lease manager", "human"]
 Kind: TypeAlias = Literal["Normal", "Warning"]
 
 
@@ -44,14 +44,33 @@ class Reason(StrEnum):
     FROZEN = "Frozen"
     API_UNREACHABLE = "ApiUnreachable"
     API_OVERLOADED = "ApiOverloaded"
-    # --- of a human, by `holdfast dns`
+    # --- of the lease manager: work that it did not take on, or gave up
+    LEASE_QUEUE_FULL = "LeaseQueueFull"
+    LEASE_THROTTLED = "LeaseThrottled"
+    LEASE_WORK_DROPPED = "LeaseWorkDropped"
+    LEASE_RETRY_DENIED = "LeaseRetryDenied"
+    LEASE_ALREADY_QUEUED = "LeaseAlreadyQueued"
+    # --- of the lease manager: work that won nothing
+    LEASE_ATTEMPT_FAILED = "LeaseAttemptFailed"
+    LEASE_ATTEMPT_LATE = "LeaseAttemptLate"
+    LEASE_OF_ANOTHER = "LeaseOfAnother"
+    LEASE_WRITE_CONFLICT = "LeaseWriteConflict"
+    # --- of the lease manager: what became of its leases
+    LEASE_EDITED = "LeaseEdited"
+    LEASE_DELETED = "LeaseDeleted"
+    LEASE_TIMERS_RESET = "LeaseTimersReset"
+    LEASES_LOST = "LeasesLost"
+    # --- of a human, by `holdfast dns` and `holdfast leases`
     OPERATOR_FROZE = "OperatorFroze"
     OPERATOR_THAWED = "OperatorThawed"
     OPERATOR_OVERRODE = "OperatorOverrode"
+    OPERATOR_THROTTLED = "OperatorThrottled"
+    OPERATOR_RESTARTED = "OperatorRestarted"
     # --- of conditions alone: all is well
     APPLIED = "Applied"
     PLANNED = "Planned"
     NOT_FROZEN = "NotFrozen"
+    ALL_HELD = "AllHeld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +233,85 @@ MEANINGS: Mapping[Reason, Meaning] = {
         "The API server refused for now (429, 5xx). Said when it has happened 5, 50 or 500 times "
         "in a row.",
     ),
+    Reason.LEASE_QUEUE_FULL: Meaning(
+        "lease manager",
+        _WARNING,
+        "State checks were not queued: as much waits as can be done within the deadline "
+        "(leases.admission=QueueBound). Their leases ask again at the next heartbeat.",
+    ),
+    Reason.LEASE_THROTTLED: Meaning(
+        "lease manager",
+        _WARNING,
+        "State checks were not queued: a human lets no more wait (`holdfast leases throttle`).",
+    ),
+    Reason.LEASE_WORK_DROPPED: Meaning(
+        "lease manager",
+        _WARNING,
+        "State checks that waited were dropped: too old to end within their deadline "
+        "(leases.expired=Drop), or the queue was cleared by a restart or by leases.grace.",
+    ),
+    Reason.LEASE_RETRY_DENIED: Meaning(
+        "lease manager",
+        _WARNING,
+        "State checks that won nothing were not tried again: the budget of retries is spent "
+        "(leases.retry=BudgetedJitter). Their leases ask again at the next heartbeat.",
+    ),
+    Reason.LEASE_ALREADY_QUEUED: Meaning(
+        "lease manager",
+        _WARNING,
+        "State checks were not queued, or not begun: one of the same lease waited, or was under "
+        "way, already (leases.dedupe=ByDroplet).",
+    ),
+    Reason.LEASE_ATTEMPT_FAILED: Meaning(
+        "lease manager",
+        _WARNING,
+        "State checks were not answered: the store's name, the store, the rack's agent or the API "
+        "server.",
+        refuses=False,
+    ),
+    Reason.LEASE_ATTEMPT_LATE: Meaning(
+        "lease manager",
+        _WARNING,
+        "State checks were answered past their deadline, which runs from when they were queued: "
+        "whatever they found is void.",
+    ),
+    Reason.LEASE_OF_ANOTHER: Meaning(
+        "lease manager",
+        _WARNING,
+        "State checks found leases that another process holds, and left them alone.",
+    ),
+    Reason.LEASE_WRITE_CONFLICT: Meaning(
+        "lease manager",
+        _WARNING,
+        "Writes of leases lost their resourceVersion (409), or the lease was not there: another "
+        "process, or a hand, was quicker.",
+    ),
+    Reason.LEASE_EDITED: Meaning(
+        "lease manager",
+        _WARNING,
+        "A hand has changed a lease of ours: it is written as it was, under the version found.",
+        refuses=False,
+    ),
+    Reason.LEASE_DELETED: Meaning(
+        "lease manager",
+        _WARNING,
+        "A hand has deleted a lease of ours: it is made anew.",
+        refuses=False,
+    ),
+    Reason.LEASE_TIMERS_RESET: Meaning(
+        "lease manager",
+        "Normal",
+        "What was gone for all leases is back: what ran out meanwhile is renewed and not "
+        "established, spread over a period (leases.grace=ResetTimers).",
+        refuses=False,
+    ),
+    Reason.LEASES_LOST: Meaning(
+        "lease manager",
+        _WARNING,
+        "Leases ran out, or were taken away: not all of the zone are held. The message says how "
+        "many are, and what mostly keeps the others from being won back.",
+        refuses=False,
+    ),
     Reason.OPERATOR_FROZE: Meaning(
         "human",
         "Normal",
@@ -231,6 +329,19 @@ MEANINGS: Mapping[Reason, Meaning] = {
         "Normal",
         "A human has turned a name by hand (`holdfast dns override`): to which plan, whose lock "
         "was taken over, why.",
+        refuses=False,
+    ),
+    Reason.OPERATOR_THROTTLED: Meaning(
+        "human",
+        "Normal",
+        "A human has bound the lease managers' queues, or lifted the bound (`holdfast leases "
+        "throttle`).",
+        refuses=False,
+    ),
+    Reason.OPERATOR_RESTARTED: Meaning(
+        "human",
+        "Normal",
+        "A human has had lease managers drop what they had in memory (`holdfast leases restart`).",
         refuses=False,
     ),
     Reason.APPLIED: Meaning(
@@ -254,6 +365,13 @@ MEANINGS: Mapping[Reason, Meaning] = {
         refuses=False,
         is_said=False,
     ),
+    Reason.ALL_HELD: Meaning(
+        "lease manager",
+        "Normal",
+        "Every lease of the zone is held.",
+        refuses=False,
+        is_said=False,
+    ),
 }
 """The meaning of each reason: all of them, in the order in which they are documented."""
 
@@ -263,8 +381,8 @@ class Notice:
     """Something that happened, for people: a reason with its numbers.
 
     `endpoint` tells repeated notices of one reason apart. Not `loud`: counted, and no more. `guard`
-    (`dns.fence=Generation`) is what kept a stale or empty plan from going live; "" if nothing had
-    to. `blocks`: the plan at hand did not go live.
+    (`dns.fence=Generation`) is what kept a stale or empty plan from going live, or a state check
+    from being made; "" if nothing had to. `blocks`: the plan at hand did not go live.
     """
 
     reason: Reason

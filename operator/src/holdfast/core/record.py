@@ -8,11 +8,11 @@ see: plans dropped, writes refused. Times `t` are seconds since the arm's first 
 from collections.abc import Mapping
 from typing import Any
 
-from holdfast.core.acts import Act, ActWatch, Order
+from holdfast.core.acts import OF_LEASES, Act, ActWatch, Order
 from holdfast.core.answers import PROBED_MAX
 from holdfast.core.freeze import is_frozen
-from holdfast.core.guards import effective
 from holdfast.core.holds import ActorView, Hold, Names, actor_of, hold_of
+from holdfast.core.leases.chronicle import Chronicle
 from holdfast.core.ledger import Ledger, Seen
 from holdfast.core.names import tree_name
 from holdfast.core.objects import Family, Plan, family_of
@@ -27,7 +27,13 @@ class Record:
     """One arm's. `endpoints` are the Region's; `jitter`: nobody is held, and the arm lasts its time
     from the first plan on."""
 
-    def __init__(self, arm: Arm, endpoints: tuple[str, ...], jitter: bool = False) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        endpoints: tuple[str, ...],
+        jitter: bool = False,
+        zones: tuple[str, ...] = (),
+    ) -> None:
         self.arm, self.endpoints, self.jitter = arm, endpoints, jitter
         self.ledger = Ledger()
         self.holds: tuple[Hold, ...] = tuple(hold_of(h) for h in arm.holds)
@@ -43,6 +49,7 @@ class Record:
         self.gaps = 0
         self.cut_off = False
         self.guards_in_force: dict[str, Any] = {}
+        self.leases = Chronicle(arm.fleet, arm.lease_guards, zones) if arm.fleet else None
 
     @property
     def newest(self) -> int:
@@ -50,12 +57,15 @@ class Record:
 
     @property
     def guards_as_asked(self) -> bool:
-        return self.guards_in_force == effective(self.arm.guards)
+        return self.guards_in_force == self.arm.effective
 
     @property
     def names(self) -> Names:
         empty = self.ledger.empty_now
-        return Names(empty, frozenset(e for _, e, _ in self.ledger.recovered) - empty)
+        recovered = frozenset(e for _, e, _ in self.ledger.recovered) - empty
+        if self.leases is None or not self.leases.was_whole:
+            return Names(empty, recovered)
+        return Names(empty, recovered, self.leases.percent, has_leases=True)
 
     @property
     def acts(self) -> tuple[Act, ...]:
@@ -90,6 +100,8 @@ class Record:
         before = self.actors
         self.actors = {z: actor_of(z, raw) for z, raw in (status.get("actors") or {}).items()}
         self.guards_in_force = status.get("guards") or self.guards_in_force
+        if self.leases is not None:
+            self.leases.told(t, status.get("leases") or {})
         for zone, actor in self.actors.items():
             self._note_actor(t, before.get(zone) or ActorView(zone), actor)
 
@@ -98,6 +110,12 @@ class Record:
         what time alone makes true."""
         if self.plans or self.arm.start:
             self.ledger.judge(t)
+        if self.leases is not None and self.plans:
+            self.leases.zero = self.ledger.zero
+            self.leases.look(t)
+            event, told = self.leases.news()
+            if event:
+                self.ledger.note(t, event, "leases", "scenario", message=told)
         for name in self.hold_watch.see(t, self.actors):
             self._note_hold(t, name, "held")
         return self.hold_watch.due(t, self.holds, self.actors, self.newest, self.names)
@@ -113,6 +131,9 @@ class Record:
         self.act_watch.done[act.name] = t
         if failed:
             self.act_watch.failed[act.name] = failed
+        if self.leases is not None:
+            sheds = isinstance(act.does, Order) and act.does.command in OF_LEASES
+            (self.leases.shed if sheds else self.leases.fault)(t)
         event = "actFailed" if failed else "acted"
         who = "operator" if isinstance(act.does, Order) else "scenario"
         self.ledger.note(t, event, f"act/{act.name}", who, message=failed or said)
@@ -161,18 +182,20 @@ class Record:
             f"{e} {'names nothing' if a.target not in self.ledger.trees else a.target}"
             for e, a in sorted(self.ledger.aliases.items())
         )
+        if self.leases is not None:
+            held.append(f"{self.leases.held_lately} of {self.leases.total} leases held")
         return "; ".join([f"{t:.0f} s: plan {self.newest}", live or "no alias yet", *held])
 
     def _note_hold(self, t: float, name: str, event: str) -> None:
         hold = next((h for h in self.holds if h.name == name), None)
         if hold is None:
             return  # a hand has written it into the status
-        actor = self.actors.get(hold.zone, ActorView(hold.zone))
+        actor = self.actors.get(hold.actor, ActorView(hold.actor))
         more: dict[str, Any] = {"generation": actor.generation} if actor.generation else {}
         if actor.victims:
             more["victims"] = list(actor.victims)
         where = {"zone": hold.zone, "step": hold.at}
-        self.ledger.note(t, event, f"hold/{name}", "enactor", **where, **more)
+        self.ledger.note(t, event, f"hold/{name}", hold.role, **where, **more)
 
     def _note_actor(self, t: float, old: ActorView, new: ActorView) -> None:
         """What one enactor has newly reported of itself."""

@@ -6,9 +6,20 @@ from typing import Any
 
 from holdfast.core.actor import Rules
 from holdfast.core.freeze import FOREVER, Freeze, seconds_of
-from holdfast.core.guards import DnsGuards, dns_guards
+from holdfast.core.guards import (
+    AWS_LEASES,
+    DnsGuards,
+    LeaseGuards,
+    dns_guards,
+    effective,
+    lease_guards,
+)
 from holdfast.core.holds import Hold, hold_of
+from holdfast.core.leases.fleet import Fleet, fleet_of
 from holdfast.core.objects import Family
+
+ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
+"""Where a spec names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +45,17 @@ class Region:
     """Endpoints that an enactor walks at once, where there are no holds."""
     seed: int | None = None
     """Of the back-off, in a run of `mode: Jitter`; None: as chance will have it."""
+    fleet: Fleet | None = None
+    lease_guards: LeaseGuards = AWS_LEASES
 
     def is_frozen(self, now: float) -> bool:
         """Whether a human has switched the Region's automation off."""
         return self.freeze is not None and self.freeze.until > now
+
+    @property
+    def effective(self) -> dict[str, dict[str, str]]:
+        """The guards in force, as status tells them; of leases where there are any."""
+        return effective(self.guards, self.lease_guards if self.fleet else None)
 
     def rules(self) -> Rules:
         return Rules(self.guards, self.retention, self.lock_seconds)
@@ -57,7 +75,7 @@ def region_of(namespace: str, name: str, spec: Mapping[str, Any]) -> Region:
         namespace=namespace,
         name=name,
         endpoints=tuple(spec.get("endpoints") or ("dynamodb",)),
-        zones=tuple(spec.get("zones") or ("us-east-1a", "us-east-1b", "us-east-1c")),
+        zones=tuple(spec.get("zones") or ZONES),
         retention=int(spec.get("retention", 2)),
         plan_history=int(spec.get("planHistory", 100)),
         churn_per_minute=float(planner.get("churnPerMinute", 0)),
@@ -71,6 +89,8 @@ def region_of(namespace: str, name: str, spec: Mapping[str, Any]) -> Region:
         freeze=_freeze(spec.get("freeze")),
         parallel=int(enactor.get("parallel", 4)),
         seed=spec.get("seed"),
+        fleet=fleet_of(spec.get("fleet")),
+        lease_guards=lease_guards(spec.get("guards") or {}),
     )
 
 

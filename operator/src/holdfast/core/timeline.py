@@ -46,7 +46,7 @@ class HoldWatch:
             if hold.name not in self.caught or hold.name in self.released:
                 continue
             held = now - self.caught[hold.name]
-            actor = actors.get(hold.zone, ActorView(hold.zone))  # a hand may have edited the status
+            actor = actors.get(hold.actor, ActorView(hold.actor))  # a hand may have edited it
             if is_met(hold.until, actor, actors, newest_plan, held, names):
                 out.append(hold)
             elif held > hold.deadline_seconds:

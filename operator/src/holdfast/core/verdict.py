@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from holdfast.core.guards import Cleanup, DnsGuards, Fence, effective
+from holdfast.core.guards import Cleanup, Fence
 from holdfast.core.invariants import OUTAGE, Invariant
+from holdfast.core.leases.metastability import Metastability
 from holdfast.core.ledger import RecoveredBy
 from holdfast.core.starts import Start
 
@@ -66,6 +67,9 @@ class Evidence:
     failed_acts: tuple[str, ...] = ()
     recovered_by: RecoveredBy | None = None
     probe_told: bool = True
+    metastability: Metastability | None = None
+    leases_whole: bool = True
+    """Every lease of the arm was held at some time; true where there are none."""
 
 
 def outcome_of(evidence: Evidence) -> Outcome:
@@ -83,6 +87,7 @@ class Expected:
     recovered_by: RecoveredBy | None = None
     keeps: tuple[Invariant, ...] = ()
     breaks: tuple[Invariant, ...] = ()
+    metastability: Metastability | None = None
 
 
 def judge(expected: Expected, evidence: Evidence) -> tuple[Verdict, str]:
@@ -90,7 +95,7 @@ def judge(expected: Expected, evidence: Evidence) -> tuple[Verdict, str]:
     outcome, expect = outcome_of(evidence), expected.outcome
     if outcome is Outcome.REPRODUCED and expect is Outcome.PREVENTED:
         return Verdict.FAIL, "the outage happened although it was expected to be prevented"
-    missing = _missing(outcome, evidence)
+    missing = _missing(evidence)
     if missing:
         return Verdict.INCONCLUSIVE, missing
     if outcome is Outcome.PREVENTED and expect is Outcome.REPRODUCED:
@@ -107,6 +112,8 @@ def _otherwise(expected: Expected, evidence: Evidence) -> str:
     by, broken = evidence.recovered_by, evidence.broken
     if expected.recovered_by is not None and by != expected.recovered_by:
         return f"recovered by {by or 'nobody'}, {expected.recovered_by} was expected"
+    if expected.metastability not in (None, evidence.metastability):
+        return f"the leases: {evidence.metastability}, {expected.metastability} was expected"
     for invariant in expected.keeps:
         if invariant in broken:
             return f"{invariant} broke although it was expected to hold"
@@ -116,9 +123,8 @@ def _otherwise(expected: Expected, evidence: Evidence) -> str:
     return ""
 
 
-def _missing(outcome: Outcome, evidence: Evidence) -> str:
+def _missing(evidence: Evidence) -> str:
     """Why the evidence says nothing; "" if it does say something."""
-    reproduced = outcome is Outcome.REPRODUCED
     reasons = (
         (not evidence.probe_told, "the probe told nothing: its Pod is gone, or does not answer"),
         (
@@ -144,12 +150,13 @@ def _missing(outcome: Outcome, evidence: Evidence) -> str:
         (evidence.cut_off, "the deadline came before the arm was over"),
         (bool(evidence.watch_gaps), "a watch was lost, so changes may not have been seen"),
         (not evidence.guards_as_asked, "the guards in force are not those that the arm names"),
+        (not evidence.leases_whole, "the leases were never all held, so none could be lost"),
         (
-            reproduced and not evidence.empty_answers,
+            Invariant.NON_EMPTY in evidence.broken and not evidence.empty_answers,
             "the alias named nothing, but the probe saw no empty answer",
         ),
         (
-            reproduced and not evidence.broken & OUTAGE,
+            bool(evidence.empty_answers) and Invariant.NON_EMPTY not in evidence.broken,
             "the probe saw an empty answer, but the alias always named a tree",
         ),
     )
@@ -164,6 +171,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 _FENCED = ("dns.fence=Generation", "dns.fence=CheckInLock")
 _ANSWERED = (*_FENCED, "dns.cleanup=PinLive", "dns.admission=Enabled")
+_SHEDS = ("leases.admission=QueueBound", "leases.expired=Drop", "leases.grace=ResetTimers")
 HOLDS: Mapping[Invariant, tuple[str, ...]] = {
     Invariant.NON_EMPTY: _ANSWERED,
     Invariant.NO_LIVE_DELETE: _ANSWERED,
@@ -177,6 +185,14 @@ HOLDS: Mapping[Invariant, tuple[str, ...]] = {
     Invariant.CONVERGES: (*_ANSWERED, "dns.rollback=Decoupled", "dns.selfRepair=Enabled"),
     Invariant.ROLLBACK_NAMES_A_TREE: ("dns.cleanup=PinLive", "dns.admission=Enabled"),
     Invariant.WHOLE_PLAN: (),
+    Invariant.SINGLE_HOLDER: (),
+    Invariant.IN_FLIGHT_BOUNDED: (),
+    Invariant.QUEUE_BOUNDED: (),
+    Invariant.NO_EXPIRED_WORK_DONE: ("leases.expired=Drop",),
+    Invariant.GOODPUT: _SHEDS,
+    Invariant.ESTABLISHED_NOT_LOST: _SHEDS,
+    Invariant.ALL_RECOVER: _SHEDS,
+    Invariant.STATIC_STABILITY: (),
 }
 """The rungs each of which alone, changed in aws-2025, keeps the invariant: found by exploring every
 change, and compared with that by a test. A fence alone does not keep the rollback record true:
@@ -201,30 +217,32 @@ would have kept; and what gets out of it is not what would have kept out of it."
 
 def guards_missing(
     broken: Iterable[Invariant],
-    guards: DnsGuards,
+    guards: Mapping[str, Mapping[str, str]],
     instead: Mapping[Invariant, tuple[str, ...]] | None = None,
 ) -> dict[str, tuple[Invariant, ...]]:
     """The guards each of which would have held some of what broke, as `dns.fence=Generation`, with
-    what. None is named for what broke although a guard that holds it is on: that is unexplained."""
-    on = {f"dns.{name}={rung}" for name, rung in effective(guards)["dns"].items()}
+    what. None is named for what broke although a guard that holds it is on: that is unexplained.
+    `guards`: the effective ones, by group, name and rung."""
+    on = {f"{group}.{name}={rung}" for group, of in guards.items() for name, rung in of.items()}
     found: dict[str, tuple[Invariant, ...]] = {}
     holds = {**HOLDS, **(instead or {})}
     for invariant in sorted(broken):
         if on.isdisjoint(holds[invariant]):
             for guard in holds[invariant]:
-                if _holds_with(guard, invariant, guards):
+                if _holds_with(guard, invariant, guards["dns"]):
                     found[guard] = (*found.get(guard, ()), invariant)
     return found
 
 
-def _holds_with(guard: str, invariant: Invariant, others: DnsGuards) -> bool:
+def _holds_with(guard: str, invariant: Invariant, others: Mapping[str, str]) -> bool:
     """Whether what holds an invariant in aws-2025 does so beside these guards. Pins keep the
     rollback record only where a write records what it replaces, which a blind one does not, and
     where a pin is taken off with a look at the record."""
     if invariant is not Invariant.ROLLBACK_NAMES_A_TREE:
         return True
-    looks = others.cleanup is not Cleanup.SKIP_LIVE_WHEN_LISTING or guard == "dns.cleanup=PinLive"
-    return looks and others.fence not in (Fence.NONE, Fence.LEADER_ONLY)
+    skips = others["cleanup"] == Cleanup.SKIP_LIVE_WHEN_LISTING
+    looks = not skips or guard == "dns.cleanup=PinLive"
+    return looks and others["fence"] not in (Fence.NONE, Fence.LEADER_ONLY)
 
 
 def guard_yaml(guard: str) -> str:
