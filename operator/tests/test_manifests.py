@@ -1,6 +1,8 @@
 """What is generated or copied is fresh, and what the chart and the code say of each other holds."""
 
 import json
+import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,10 +12,34 @@ import yaml
 from holdfast.cli.files import ForPeople, read_scenario
 from holdfast.core.acts import Command, Role
 from holdfast.core.bounds import Bounds, bounds_document, bounds_of
-from holdfast.core.guards import PROFILES, Cleanup, Fence, Rollback, Switch
-from holdfast.core.holds import ActorView, actor_status
+from holdfast.core.guards import (
+    AWS_2025,
+    AWS_LEASES,
+    LEASE_PROFILES,
+    PROFILES,
+    Cleanup,
+    Concurrency,
+    Dedupe,
+    Expired,
+    Fence,
+    Grace,
+    OnStart,
+    Order,
+    QueueAdmission,
+    Retry,
+    Rollback,
+    Switch,
+    dns_guards,
+    effective,
+    lease_guards,
+)
+from holdfast.core.holds import HELD, ActorView, actor_status
 from holdfast.core.intents import STEPS
 from holdfast.core.invariants import Invariant
+from holdfast.core.leases.fleet import CostOf, Fleet, Mode, droplet_name, fleet_of, rack_name
+from holdfast.core.leases.lease import AGE_MAX, PACKED_DIGITS, pack
+from holdfast.core.leases.manager import Manager
+from holdfast.core.leases.report import report
 from holdfast.core.ledger import RecoveredBy
 from holdfast.core.names import ENDPOINT_NAME_MAX, ZONE_NAME_MAX
 from holdfast.core.region import region_of
@@ -42,9 +68,39 @@ def scenario_spec() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "crds").glob("*.yaml")), ids=lambda p: p.name)
-def test_the_charts_crds_are_copies(path: Path) -> None:
-    assert (ROOT / "charts/holdfast/crds" / path.name).read_text() == path.read_text(), "make crds"
+def rules(schema: dict[str, Any]) -> list[str]:
+    return [r["rule"] for r in schema.get("x-kubernetes-validations", ())]
+
+
+KINDS = ["dnsplans", "dropletleases", "instances", "rackleases", "regions", "scenarios"]
+LADDERS = {
+    "admission": QueueAdmission,
+    "expired": Expired,
+    "dedupe": Dedupe,
+    "retry": Retry,
+    "order": Order,
+    "concurrency": Concurrency,
+    "grace": Grace,
+    "onStart": OnStart,
+}
+
+
+def test_the_charts_crds_are_copies() -> None:
+    for folder in (ROOT / "crds", ROOT / "charts/holdfast/crds"):
+        assert sorted(p.stem for p in folder.iterdir()) == KINDS, "make crds"
+    for kind in KINDS:
+        copy = ROOT / f"charts/holdfast/crds/{kind}.yaml"
+        assert copy.read_text() == (ROOT / f"crds/{kind}.yaml").read_text(), "make crds"
+
+
+@pytest.mark.parametrize("plural", KINDS)
+def test_every_kind_is_listed_by_the_category_and_has_a_short_name_of_its_own(plural: str) -> None:
+    crds = [yaml.safe_load((ROOT / f"crds/{kind}.yaml").read_text()) for kind in KINDS]
+    short = [name for crd in crds for name in crd["spec"]["names"]["shortNames"]]
+    assert len(set(short)) == len(KINDS)
+    (crd,) = [c for c in crds if c["spec"]["names"]["plural"] == plural]
+    assert crd["metadata"]["name"] == f"{plural}.holdfast.dev"
+    assert crd["spec"]["names"]["categories"] == ["holdfast"]
 
 
 def test_a_scenarios_region_takes_what_a_region_takes() -> None:
@@ -53,12 +109,22 @@ def test_a_scenarios_region_takes_what_a_region_takes() -> None:
     theirs = dict(scenario_spec()["region"]["properties"])
     assert theirs.pop("name")
     assert theirs == own
+    crd = yaml.safe_load((ROOT / "crds/regions.yaml").read_text())
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    in_a_scenario = rules(scenario_spec()["region"])
+    assert in_a_scenario == [r for r in rules(spec) if "holds" not in r]
 
 
 def test_the_crds_list_exactly_the_rungs_and_steps_that_work() -> None:
     arm = scenario_spec()["arms"]["items"]["properties"]
     for guards in (region_spec()["guards"], arm["guards"]):
         assert guards["properties"]["profile"]["enum"] == list(PROFILES)
+        leases = dict(guards["properties"]["leases"]["properties"])
+        assert leases.pop("profile")["enum"] == list(LEASE_PROFILES)
+        assert {name: field["enum"] for name, field in leases.items()} == {
+            name: list(ladder) for name, ladder in LADDERS.items()
+        }
+        assert all(field["description"] for field in leases.values())
         dns = guards["properties"]["dns"]["properties"]
         assert dns["fence"]["enum"] == list(Fence)
         assert dns["cleanup"]["enum"] == list(Cleanup)
@@ -69,14 +135,20 @@ def test_the_crds_list_exactly_the_rungs_and_steps_that_work() -> None:
     assert arm["expect"]["enum"] == [*Outcome, EITHER]
     assert arm["recoveredBy"]["enum"] == list(get_args(RecoveredBy))
     assert arm["keeps"]["items"]["enum"] == arm["breaks"]["items"]["enum"] == list(Invariant)
+    assert arm["keeps"]["maxItems"] == arm["breaks"]["maxItems"] == len(Invariant)
     assert arm["start"]["enum"] == list(Start)
     for timeline in (scenario_spec()["timeline"], arm["timeline"]):
         acts = timeline["items"]["properties"]
         assert acts["operator"]["properties"]["command"]["enum"] == list(get_args(Command))
         assert acts["scale"]["properties"]["role"]["enum"] == list(get_args(Role))
-        for at in ("hold", "lostReply"):
-            assert acts[at]["properties"]["at"]["enum"] == list(STEPS)
-    assert region_spec()["holds"]["items"]["properties"]["at"]["enum"] == list(STEPS)
+        for condition in ("when", "until"):
+            assert {"leasesHeld", "leasesLost"} <= set(acts[condition]["properties"])
+        assert acts["lostReply"]["properties"]["at"]["enum"] == list(STEPS)
+        assert acts["hold"]["properties"]["at"]["enum"] == [*STEPS, "write"]
+        assert acts["hold"]["properties"]["role"]["enum"] == list(HELD)
+    held = region_spec()["holds"]["items"]["properties"]
+    assert held["at"]["enum"] == [*STEPS, "write"]
+    assert held["role"]["enum"] == list(HELD)
     assert region_spec()["endpoints"]["items"]["maxLength"] == ENDPOINT_NAME_MAX
 
 
@@ -94,6 +166,26 @@ def test_the_status_of_an_actor_has_every_field_that_is_reported() -> None:
     assert set(actors["additionalProperties"]["properties"]) == set(actor_status(ActorView("z")))
 
 
+def test_the_status_of_a_lease_manager_has_every_field_that_is_reported() -> None:
+    told = report(Manager(Fleet(), AWS_LEASES, ("a",), 0.0, lambda: 0.5), 0.0, "p")
+    fields = schema("regions")["status"]["properties"]["leases"]["additionalProperties"]
+    kinds = {"integer": int, "number": float, "string": str}
+    assert set(fields["properties"]) == set(told)
+    assert told.pop("bound") is None, "a merge patch then takes it out: there is none"
+    for name, value in told.items():
+        assert isinstance(value, kinds[fields["properties"][name]["type"]]), name
+
+
+def test_the_status_tells_every_guard_that_is_in_force() -> None:
+    there = effective(AWS_2025, AWS_LEASES)
+    arm = schema("scenarios")["status"]["properties"]["arms"]["items"]["properties"]
+    for status in (schema("regions")["status"]["properties"], arm):
+        told = status["guards"]["properties"]
+        assert {group: set(told[group]["properties"]) for group in told} == {
+            group: set(rungs) for group, rungs in there.items()
+        }
+
+
 def defaults(properties: dict[str, Any]) -> dict[str, Any]:
     """What the API server fills in for an object without a word said."""
     found: dict[str, Any] = {}
@@ -107,6 +199,61 @@ def defaults(properties: dict[str, Any]) -> dict[str, Any]:
 def test_defaults_of_the_crd_and_of_the_code_are_the_same() -> None:
     filled = defaults(region_spec())
     assert region_of("ns", "us-east-1", filled) == region_of("ns", "us-east-1", {})
+
+
+def test_a_region_has_no_leases_unless_it_says_so() -> None:
+    assert "fleet" not in defaults(region_spec())
+    assert fleet_of(None) is None
+
+
+def test_defaults_of_a_fleet_are_those_of_the_code() -> None:
+    fleet = region_spec()["fleet"]["properties"]
+    assert fleet_of(defaults(fleet)) == fleet_of({"racks": 1})
+    assert set(fleet) - set(defaults(fleet)) == {"admitAtMost", "restarts"}
+    assert fleet["mode"]["enum"] == list(Mode)
+    assert fleet["costOf"]["enum"] == list(CostOf)
+
+
+def test_an_arms_fleet_has_every_field_of_a_regions_and_no_default() -> None:
+    """A default would take the place of what the region says."""
+    own = scenario_spec()["arms"]["items"]["properties"]["fleet"]["properties"]
+    assert defaults(own) == {}
+    fleet = region_spec()["fleet"]["properties"]
+    assert own == {
+        name: {k: v for k, v in field.items() if k != "default"} for name, field in fleet.items()
+    }
+
+
+@pytest.mark.parametrize("plural", ["dropletleases", "rackleases"])
+def test_a_lease_is_bounded_as_the_fleet_is_that_it_is_of(plural: str) -> None:
+    spec = schema(plural)["spec"]
+    ours, fleet = spec["properties"], region_spec()["fleet"]
+    for field in ("durationSeconds", "heartbeatMilliseconds", "timeoutMilliseconds"):
+        assert ours[field] == fleet["properties"][field]
+    assert set(rules(fleet)[:2]) <= set(rules(spec))
+    assert ours["rack"]["maximum"] == fleet["properties"]["racks"]["maximum"]
+    assert ours["zone"]["maxLength"] == ZONE_NAME_MAX
+    crd = yaml.safe_load((ROOT / f"crds/{plural}.yaml").read_text())
+    assert "subresources" not in crd["spec"]["versions"][0], "one write renews it and says so"
+
+
+def test_the_names_and_the_contents_of_leases_have_room() -> None:
+    fleet = region_spec()["fleet"]["properties"]
+    racks, droplets = fleet["racks"]["maximum"], fleet["droplets"]["maximum"]
+    zone = "z" * ZONE_NAME_MAX
+    longest = droplet_name(zone, racks, droplets)
+    assert len(longest) <= schema("dropletleases")["metadata"]["properties"]["name"]["maxLength"]
+    assert len(longest) <= schema("dropletleases")["spec"]["properties"]["droplet"]["maxLength"]
+    rack = schema("rackleases")
+    assert len(rack_name(zone, racks)) <= rack["metadata"]["properties"]["name"]["maxLength"]
+    assert rack["spec"]["properties"]["droplets"]["maximum"] == droplets
+    packed = rack["spec"]["properties"]["packed"]
+    assert packed["maxLength"] >= 2 * droplets
+    digits = pack([None, 0, AGE_MAX, *range(0, AGE_MAX, 7)])
+    assert re.search(packed["pattern"], digits)
+    assert re.search(packed["pattern"], "")
+    assert all(re.search(packed["pattern"], 2 * digit) for digit in PACKED_DIGITS)
+    assert not any(re.search(packed["pattern"], wrong) for wrong in ("a", "ää", "a a ", "++"))
 
 
 def test_a_scenarios_bounds_default_to_what_the_code_says() -> None:
@@ -123,13 +270,24 @@ def test_a_scenarios_bounds_default_to_what_the_code_says() -> None:
 
 def test_the_complete_region_stands_with_every_default() -> None:
     raw = yaml.safe_load((ROOT / "scenarios/region.yaml").read_text())
-    assert raw["spec"] == defaults(region_spec()) | {
-        "guards": {
-            "profile": "aws-2025",
-            "dns": {"fence": "CheckOnce", "cleanup": "ByAge", "rollback": "Coupled"},
-        },
-        "holds": [],
+    guards = raw["spec"].pop("guards")
+    assert raw["spec"] == {k: v for k, v in defaults(region_spec()).items() if k != "guards"} | {
+        "holds": []
     }
+    assert guards["profile"] == defaults(region_spec())["guards"]["profile"] == "aws-2025"
+    assert guards["dns"] == {"fence": "CheckOnce", "cleanup": "ByAge", "rollback": "Coupled"}
+    assert (dns_guards(guards), lease_guards(guards)) == (dns_guards({}), lease_guards({}))
+    assert (set(guards), set(guards["leases"])) == ({"profile", "dns", "leases"}, set(LADDERS))
+
+
+def test_the_fleet_that_stands_there_as_a_comment_has_every_default() -> None:
+    lines = (ROOT / "scenarios/region.yaml").read_text().splitlines()
+    begin = lines.index("  # fleet:")
+    block = takewhile(lambda line: line.startswith("  #"), lines[begin:])
+    fleet = yaml.safe_load("\n".join(line.removeprefix("  # ") for line in block))["fleet"]
+    told = region_spec()["fleet"]["properties"]
+    assert set(fleet) == set(told)
+    assert fleet.items() >= defaults(told).items()
 
 
 def test_an_arms_pods_are_restricted() -> None:
@@ -155,6 +313,16 @@ def test_everything_of_an_arm_is_owned_by_its_scenario() -> None:
     ):
         assert [o["uid"] for o in raw["metadata"]["ownerReferences"]] == ["uid-1"]
         assert "finalizers" not in raw["metadata"]
+
+
+def test_every_role_has_rights_in_an_arm_and_only_those_of_the_chart() -> None:
+    bound = [b["roleRef"]["name"] for b in manifests.role_bindings(INSTALL)]
+    assert bound == [f"holdfast-{r}-arm" for r in ("scenario", "planner", "enactor", "leases")]
+    rbac = (ROOT / "charts/holdfast/templates/rbac.yaml").read_text()
+    for name in bound:
+        templated = name.replace("holdfast", "{{ $name }}", 1)
+        assert f"  name: {templated}\n" in rbac
+        assert f"{templated}, " in rbac, "the scenario role may bind it"
 
 
 API = "apiVersion: holdfast.dev/v1alpha1\n"

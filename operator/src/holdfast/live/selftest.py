@@ -37,7 +37,7 @@ def _say(good: bool, what: str) -> bool:
 async def _crds(api: Api) -> bool:
     found = await api.get(GROUP_PATH)
     kinds = {r["name"] for r in found.body.get("resources", [])}
-    wanted = {"regions", "dnsplans", "scenarios"}
+    wanted = {"regions", "dnsplans", "scenarios", "dropletleases", "rackleases", "instances"}
     return _say(wanted <= kinds, f"CRDs: {', '.join(sorted(wanted))}")
 
 
@@ -46,11 +46,14 @@ async def _rights(api: Api, namespace: str, release: str) -> bool:
     checks = [
         ("planner", "watch", API_GROUP, "regions", True),
         ("enactor", "watch", API_GROUP, "dnsplans", True),
+        ("leases", "watch", API_GROUP, "regions", True),
         ("scenario", "watch", API_GROUP, "scenarios", True),
         ("scenario", "create", "", "namespaces", True),
         ("enactor", "create", API_GROUP, "dnsplans", False),
         ("enactor", "update", "", "services", False),
         ("planner", "create", "", "services", False),
+        ("leases", "update", API_GROUP, "dropletleases", False),
+        ("leases", "create", API_GROUP, "dnsplans", False),
         ("scenario", "delete", "", "namespaces", False),
     ]
     good = True
