@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.core.acts import Act, Scale
+from holdfast.core.acts import Act, Order, Scale
 from holdfast.core.holds import Condition
 from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Answer
@@ -21,6 +21,7 @@ class Deployments:
 
     def __init__(self, replicas: Mapping[str, int]) -> None:
         self.replicas = dict(replicas)
+        self.scaled: list[str] = []
 
     async def get(self, path: str) -> Answer:
         name = path.removesuffix("/scale").rpartition("/")[2]
@@ -30,7 +31,9 @@ class Deployments:
         return Answer(200, {"spec": {"replicas": count}, "status": {"replicas": count}})
 
     async def merge_patch(self, path: str, body: dict[str, Any]) -> Answer:
-        self.replicas[path.removesuffix("/scale").rpartition("/")[2]] = body["spec"]["replicas"]
+        name = path.removesuffix("/scale").rpartition("/")[2]
+        self.scaled.append(name)
+        self.replicas[name] = body["spec"]["replicas"]
         return Answer(200, {})
 
 
@@ -47,10 +50,17 @@ def scale(acting: Acting, role: str, replicas: int, zone: str = "") -> str:
 def test_processes_are_given_back_where_the_chart_has_them() -> None:
     """A chart of two zones under Regions of three."""
     there = Deployments(
-        {"holdfast-planner": 0, "holdfast-enactor-us-east-1a": 2, "holdfast-enactor-us-east-1b": 0}
+        {
+            "holdfast-planner": 0,
+            "holdfast-enactor-us-east-1a": 2,
+            "holdfast-enactor-us-east-1b": 0,
+            "holdfast-leases-us-east-1a": 0,
+            "holdfast-leases-us-east-1b": 1,
+        }
     )
     asyncio.run(acting(there, *ZONES[:2]).restore())
     assert set(there.replicas.values()) == {1}
+    assert "holdfast-leases-us-east-1b" not in there.scaled
 
 
 def test_enactors_of_all_zones_are_those_that_the_chart_has() -> None:
@@ -73,6 +83,59 @@ def test_a_zone_without_the_role_is_a_failure_that_says_where_there_is_one(
     assert set(there.replicas.values()) == {1}
 
 
+def test_racks_are_the_arms_and_lease_managers_the_operators() -> None:
+    """Of racks the first agent of each zone that is named: what the others host goes on."""
+    there = Deployments(
+        {f"rack-{z}-{n}": 1 for z in ZONES[:2] for n in (1, 2)}
+        | {f"holdfast-leases-{z}": 1 for z in ZONES[:2]}
+    )
+    one = acting(there, *ZONES[:2])
+    assert scale(one, "rack", 0, "us-east-1b") == "rack of us-east-1b: 0"
+    assert scale(one, "leases", 2) == "leases of us-east-1a, us-east-1b: 2"
+    assert there.replicas == {
+        "rack-us-east-1a-1": 1,
+        "rack-us-east-1a-2": 1,
+        "rack-us-east-1b-1": 0,
+        "rack-us-east-1b-2": 1,
+        "holdfast-leases-us-east-1a": 2,
+        "holdfast-leases-us-east-1b": 2,
+    }
+
+
+class Pods:
+    """Takes Pods, each of which succeeds at once."""
+
+    def __init__(self) -> None:
+        self.args: list[list[str]] = []
+
+    async def need(self, verb: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        assert (verb, path) == ("POST", "/api/v1/namespaces/arm/pods")
+        self.args.append(body["spec"]["containers"][0]["args"])
+        return body
+
+    async def get(self, path: str) -> Answer:
+        assert path == "/api/v1/namespaces/arm/pods/oncall-act-1"
+        return Answer(200, {"status": {"phase": "Succeeded"}})
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (Order("thaw"), ["dns", "thaw", "--why=scripted thaw"]),
+        (Order("throttle", admit_at_most=5), ["leases", "throttle", "--at-most=5"]),
+        (Order("restart", zone="us-east-1a"), ["leases", "restart", "--zone=us-east-1a"]),
+        (Order("restart"), ["leases", "restart"]),
+    ],
+)
+def test_an_order_is_of_the_group_that_it_belongs_to(order: Order, words: list[str]) -> None:
+    pods = Pods()
+    install = Installation("holdfast-system", "holdfast", "", "", "", (), ZONES)
+    entered = Acting(pods, "arm", install, ZONES)  # type: ignore[arg-type]
+    said = asyncio.run(entered.do(Act("act-1", order, Condition())))
+    assert pods.args == [[*words, "-n", "arm"]]
+    assert said == f"holdfast {' '.join(words)}"
+
+
 def test_stores_and_the_planner_are_scaled_too() -> None:
     there = Deployments({f"store-{z}": 1 for z in ZONES} | {"holdfast-planner": 1})
     one = acting(there, "us-east-1a")
@@ -89,7 +152,13 @@ def test_stores_and_the_planner_are_scaled_too() -> None:
 def test_a_new_scenario_role_gives_back_what_its_forerunner_took() -> None:
     """Also where the Scenario has been deleted meanwhile, and no other is there."""
     install = Installation("holdfast-system", "holdfast", "", "", "", (), ZONES[:1])
-    there = Deployments({"holdfast-planner": 0, "holdfast-enactor-us-east-1a": 1})
+    there = Deployments(
+        {
+            "holdfast-planner": 0,
+            "holdfast-enactor-us-east-1a": 1,
+            "holdfast-leases-us-east-1a": 0,
+        }
+    )
     asyncio.run(Scenarios(there, install).start())  # type: ignore[arg-type]
     assert set(there.replicas.values()) == {1}
 

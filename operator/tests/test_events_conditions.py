@@ -26,7 +26,7 @@ class Server:
         assert path == "/apis/holdfast.dev/v1alpha1/namespaces/ns/regions/us-east-1/status"
         if self.status == 200:
             self.applied.append(body)
-        return Answer(self.status, {})
+        return Answer(self.status, {"metadata": {"resourceVersion": str(10 * len(self.applied))}})
 
     def told(self) -> list[tuple[str, str]]:
         return [(c["status"], c["reason"]) for b in self.applied for c in b["status"]["conditions"]]
@@ -188,5 +188,20 @@ def test_what_cannot_be_written_is_written_later_and_then_the_latest(
         server.status = 200
         await until(lambda: bool(server.applied))
         assert server.told() == [("True", "Applied")]
+
+    on(story, monkeypatch)
+
+
+def test_what_a_watch_brings_late_is_no_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another role has written the status just before us: its event comes after our reply."""
+
+    async def story(server: Server, conditions: Conditions) -> None:
+        conditions.set(GOOD)
+        await until(lambda: len(server.applied) == 1)
+        conditions.about("uid-1", {"newestPlan": 1}, APPLIED, version="9")
+        await asyncio.sleep(0.1)
+        assert len(server.applied) == 1
+        conditions.about("uid-1", {"newestPlan": 1}, APPLIED, version="11")
+        await until(lambda: len(server.applied) == 2)
 
     on(story, monkeypatch)

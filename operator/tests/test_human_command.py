@@ -514,5 +514,5 @@ def test_what_a_scenario_enters_is_understood() -> None:
 def test_a_scripted_operators_pod_has_the_token_of_its_account() -> None:
     """The account itself gives it to no Pod."""
     install = Installation("holdfast-system", "holdfast", "image", "coredns", "IfNotPresent", ())
-    spec = order_pod("act-1", ["thaw"], install)["spec"]
+    spec = order_pod("act-1", ["dns", "thaw"], install)["spec"]
     assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("oncall", True)

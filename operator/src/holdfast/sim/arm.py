@@ -42,6 +42,7 @@ class Weather:
 def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[str, Any]:
     """The arm's part of the result document."""
     spec = {**scenario.region, "guards": arm.raw_guards, "holds": arm.holds}
+    spec |= {"fleet": arm.raw_fleet} if arm.raw_fleet else {}
     spec |= {"seed": seed} if scenario.jitter else {}
     region = region_of(scenario.namespace_of(arm.name), scenario.region_name, spec)
     kernel, chance = Kernel(), Random(f"{seed}/{scenario.name}/{arm.name}")
@@ -59,7 +60,7 @@ def run_arm(scenario: Scenario, arm: Arm, seed: int, weather: Weather) -> dict[s
         server=Server(kernel, lag, region.guards.admission is Switch.ENABLED),
         board=Board(kernel, lag, region.holds),
     )
-    record = Record(arm, region.endpoints, scenario.jitter)
+    record = Record(arm, region.endpoints, scenario.jitter, region.zones)
     overseer = Overseer(site, record, arm.settle_seconds, scenario.deadline_seconds, kernel.stop)
     authoritative = Authoritative(site.server)
     probe = Probe(site, authoritative, Resolver(authoritative), arm.start)

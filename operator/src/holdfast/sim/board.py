@@ -23,6 +23,7 @@ class Board:
         self.holds = holds
         self._actors: dict[str, dict[str, Any]] = {}
         self._guards: dict[str, Any] = {}
+        self._leases: dict[str, Any] = {}
         self._feeds: list[Feed[Notice]] = []
 
     def watch(self, take: Callable[[Notice], None]) -> None:
@@ -41,6 +42,11 @@ class Board:
         self._guards = guards
         self._spread()
 
+    def lease(self, zone: str, said: dict[str, Any]) -> None:
+        """A lease manager's own entry."""
+        self._leases[zone] = said
+        self._spread()
+
     def release(self, name: str) -> None:
         """The scenario role's: let a hold go."""
         self.holds = tuple(replace(h, released=h.released or h.name == name) for h in self.holds)
@@ -50,6 +56,8 @@ class Board:
         status: dict[str, Any] = {"actors": dict(self._actors)}
         if self._guards:
             status["guards"] = self._guards
+        if self._leases:
+            status["leases"] = dict(self._leases)
         return Notice(self.holds, status)
 
     def _spread(self) -> None:

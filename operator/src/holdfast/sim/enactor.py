@@ -6,7 +6,7 @@ from dataclasses import replace
 from holdfast.core.actor import Actor
 from holdfast.core.book import Book
 from holdfast.core.enactor import START, enact
-from holdfast.core.holds import ActorView, Hold, actor_of
+from holdfast.core.holds import HOLD_GRACE_SECONDS, ActorView, Hold, actor_of
 from holdfast.core.intents import MUTATIONS, Intent, Pick, Prove, Reach
 from holdfast.core.objects import Alias, Plan, Slice, Tree
 from holdfast.core.places import AtPick, Place
@@ -22,7 +22,6 @@ from holdfast.sim.site import Client, Site
 
 REFUSED_PAUSE_SECONDS = 1.0
 COUNTS_EVERY_SECONDS = 1.0
-HOLD_GRACE_SECONDS = 10.0
 REPAIR_AFTER_SECONDS = 0.5
 POLL_SECONDS = (0.001, 0.25)
 """Between two queries of a proof, growing by half each time: all as on the cluster."""

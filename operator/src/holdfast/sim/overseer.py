@@ -1,10 +1,14 @@
 """The scenario role in virtual time: it watches, and lets holds go."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from holdfast.core.acts import Act
 from holdfast.core.holds import Hold
+from holdfast.core.intents import Create
+from holdfast.core.leases.instances import Instance
+from holdfast.core.leases.lease import DropletLease, RackLease
 from holdfast.core.ledger import AliasSeen, SliceSeen, TreeSeen
 from holdfast.core.objects import Alias, Plan, Slice, Tree
 from holdfast.core.record import Record
@@ -41,6 +45,8 @@ class Overseer:
         self._site.server.watch((Alias, Tree), self._service)
         self._site.server.watch((Slice,), self._slice)
         self._site.server.watch((Plan,), self._plan)
+        self._site.server.watch((DropletLease, RackLease), self._lease)
+        self._site.server.watch((Instance,), self._instance)
         self._site.board.watch(self._region)
         self._look()
 
@@ -76,6 +82,26 @@ class Overseer:
         self.record.planned(self.t, change.obj.generation, bare, change.obj)
         self._look()
 
+    def _lease(self, change: Change) -> None:
+        lease, leases = change.obj, self.record.leases
+        if leases is not None and isinstance(lease, DropletLease | RackLease):
+            leases.seen(self.t, lease)
+
+    def _instance(self, change: Change) -> None:
+        instance, leases = change.obj, self.record.leases
+        if leases is not None and isinstance(instance, Instance):
+            leases.instance(self.t, instance)
+
+    def _launch(self) -> None:
+        """What customers launch."""
+        leases = self.record.leases
+        if leases is None:
+            return
+        for instance in leases.to_launch():
+            wanted = replace(instance, created=self._site.kernel.now)
+            self._site.server.perform(Create(wanted))
+            leases.launches.made(instance.name)
+
     def _region(self, notice: Notice) -> None:
         self.record.told(self.t, notice.status)
         self._look()
@@ -89,6 +115,7 @@ class Overseer:
         for act in self.record.acts_due(self.t):
             self._act(act, partial(self._acted, act))
         due = self.record.due(self.t)
+        self._launch()
         if due:
             self._busy = True
             self._release(due)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from holdfast.core.guards import effective
 from holdfast.core.intents import Intent
 from holdfast.core.objects import EndpointPlan, FrontEnd
 from holdfast.core.planner import Planned, Seen, Unplanned, append, look, trim, wanted
@@ -78,7 +77,7 @@ class Planner:
         site = self._site
 
         def written() -> None:
-            site.board.guard(effective(site.region.guards))
+            site.board.guard(site.region.effective)
             if due is not None:
                 self._client.later(max(0.0, due - site.kernel.now), self._append)
 

@@ -11,6 +11,7 @@ from holdfast.core.override import Failed, Override, freeze, override, thaw
 from holdfast.core.replies import Proven, Reply, Unproven
 from holdfast.sim.dns import Authoritative
 from holdfast.sim.enactor import Enactor
+from holdfast.sim.leases import Leases
 from holdfast.sim.planner import Planner
 from holdfast.sim.site import Client, Site
 
@@ -35,12 +36,16 @@ class Stage:
         self._planner = Planner(site, self._fleet())
         self.enactors = {z: Enactor(site, z, authoritative) for z in site.region.zones}
         self._absent = set[str]()
+        self._leases = Leases(site, authoritative, capacity) if site.region.fleet else None
         self._doubles: dict[str, Enactor] = {}
 
     def start(self) -> None:
         for enactor in self.enactors.values():
             enactor.start()
         self._planner.start()
+        if self._leases is not None:
+            self._leases.store.alive = self._addresses()
+            self._leases.start()
 
     def act(self, act: Act, done: Done) -> None:
         """See to an act of the timeline."""
@@ -58,6 +63,11 @@ class Stage:
             case "store":
                 self._stores |= dict.fromkeys(zones, scale.replicas)
                 self._planner.see(self._fleet())
+                if self._leases is not None:
+                    self._leases.store.alive = self._addresses()
+            case "rack" | "leases":
+                assert self._leases is not None, f"{scale.role} without a fleet"
+                self._leases.scale(scale.role, tuple(zones), scale.replicas)
             case "enactor":
                 for zone in zones:
                     self._scale_enactor(zone, scale.replicas)
@@ -86,6 +96,9 @@ class Stage:
             for family in self._site.region.families
         )
 
+    def _addresses(self) -> frozenset[str]:
+        return frozenset(f.address for f in self._fleet())
+
     def _order(self, order: Order, done: Done) -> None:
         """A command of `holdfast dns`, call by call."""
 
@@ -107,6 +120,13 @@ class Stage:
             case "thaw":
                 self._site.is_frozen = False
                 self._drive(thaw(), ended)
+            case "throttle" | "restart":
+                assert self._leases is not None, f"{order.command} without a fleet"
+                if order.command == "throttle":
+                    self._leases.throttle(order.admit_at_most)
+                else:
+                    self._leases.restart(order.zone)
+                ended(None)
 
     def _drive(self, flow: Generator[Intent, Reply, R], done: Callable[[R], None]) -> None:
         def answer(reply: Reply | None) -> None:
