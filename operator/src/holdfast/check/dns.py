@@ -55,7 +55,11 @@ NOTHING_SPECIAL = Setting()
 def setting_of(arm: Arm, endpoints: Sequence[str], bounds: Bounds) -> Setting:
     """An arm's, its Region's endpoints under the model's names for them. ValueError for an order
     that is beyond the bounds."""
-    said = [(a.does, bool(a.when.empty)) for a in arm.acts if isinstance(a.does, Order)]
+    said = [
+        (a.does, bool(a.when.empty))
+        for a in arm.acts
+        if isinstance(a.does, Order) and a.does.group == "dns"
+    ]
     orders = [(_in_model(order, endpoints, bounds), on_empty) for order, on_empty in said]
     return Setting(
         arm.start,
@@ -135,6 +139,8 @@ def _human(name: str, order: Order) -> Actor:
                 return freeze(word, here)
             case "thaw":
                 return thaw()
+            case _:
+                raise ValueError(f"{order.command} is no command of the DNS loops")
 
     return Actor(name, flow, BEGIN)
 

@@ -10,7 +10,7 @@ from holdfast.check.liveness import stuck
 from holdfast.check.model import Objects
 from holdfast.check.trace import Row, trace
 from holdfast.core.bounds import Bounds, bounds_document
-from holdfast.core.guards import DnsGuards, effective
+from holdfast.core.guards import DnsGuards
 from holdfast.core.invariants import OUTAGE, Invariant
 from holdfast.core.objects import Alias, Tree
 from holdfast.core.scenario import Arm
@@ -98,11 +98,11 @@ def arm_document(arm: Arm, bounds: Bounds, checked: Checked) -> Json:
     reproduced = bool(OUTAGE & set(broken))
     outcome = Outcome.REPRODUCED if reproduced else Outcome.PREVENTED
     verdict, why = _judge(arm, outcome, found, broken)
-    missing = guards_missing(broken, arm.guards, _instead(arm, bounds))
+    missing = guards_missing(broken, arm.effective, _instead(arm, bounds))
     told = next((i for i in TRACED if i in checked.traces), None)
     document = {
         "name": arm.name,
-        "guards": effective(arm.guards),
+        "guards": arm.effective,
         "expect": str(arm.expect or EITHER),
         "outcome": str(outcome),
         "verdict": str(verdict),
