@@ -7,7 +7,7 @@ process of each.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from holdfast.core.acts import Act, Order, Scale
 from holdfast.live.api import Api, ApiError, Json
@@ -16,6 +16,11 @@ from holdfast.live.arm_manifests import Installation, order_pod
 POLL_SECONDS = 0.2
 ORDER_SECONDS = 120.0
 SCALE_SECONDS = 60.0
+OF_THE_ARM: Mapping[str, str] = {"store": "store-{}", "rack": "rack-{}-1"}
+"""Roles that run in the arm's namespace, and what their Deployments are called in a zone. Of racks
+it is the first agent: what the others host is not touched."""
+ZONAL = ("enactor", "leases")
+"""Roles of the operator that run in each zone."""
 
 
 class ActFailed(Exception):
@@ -23,7 +28,8 @@ class ActFailed(Exception):
 
 
 class Acting:
-    """`zones` are those of the Region: of its stores, and of whichever enactors the chart has."""
+    """`zones` are those of the Region: of its stores and racks, and of whichever enactors and lease
+    managers the chart has."""
 
     def __init__(
         self, api: Api, namespace: str, install: Installation, zones: tuple[str, ...] = ()
@@ -40,7 +46,7 @@ class Acting:
                 await self._scale([self._path("planner", "")], replicas)
                 return f"planner: {replicas}"
             case Scale(role, replicas, zone):
-                there = self._zones if role == "store" else self._install.zones
+                there = self._zones if role in OF_THE_ARM else self._install.zones
                 zones = [z for z in ((zone,) if zone else self._zones) if z in there]
                 if not zones:
                     raise ActFailed(f"{role} of {zone}: there is one in {', '.join(there)} only")
@@ -48,13 +54,14 @@ class Acting:
                 return f"{role} of {', '.join(zones)}: {replicas}"
 
     async def restore(self) -> None:
-        """One process of each role of the operator, as the chart has them."""
-        enactors = (self._path("enactor", z) for z in self._install.zones)
-        await self._scale([self._path("planner", ""), *enactors], 1)
+        """One process of each role of the operator, as the chart has them. What has one already is
+        left alone."""
+        zonal = [self._path(role, z) for role in ZONAL for z in self._install.zones]
+        await self._scale([self._path("planner", ""), *zonal], 1)
 
     def _path(self, role: str, zone: str) -> str:
-        if role == "store":
-            return _deployment(self._namespace, f"store-{zone}")
+        if role in OF_THE_ARM:
+            return _deployment(self._namespace, OF_THE_ARM[role].format(zone))
         name = f"{self._install.release}-{role}" + (f"-{zone}" if zone else "")
         return _deployment(self._install.namespace, name)
 
@@ -86,7 +93,8 @@ class Acting:
         raise ActFailed(f"{path}: not {replicas} Pods after {SCALE_SECONDS:.0f} s")
 
     async def _order(self, name: str, order: Order) -> str:
-        body = order_pod(name, [*order.words(), "-n", self._namespace], self._install)
+        words = [order.group, *order.words()]
+        body = order_pod(name, [*words, "-n", self._namespace], self._install)
         pods = f"/api/v1/namespaces/{self._namespace}/pods"
         await self._api.need("POST", pods, body)
         pod = f"{pods}/{body['metadata']['name']}"
@@ -96,7 +104,7 @@ class Acting:
             status = (await self._api.get(pod)).body.get("status") or {}
             match status.get("phase"):
                 case "Succeeded":
-                    return f"holdfast dns {' '.join(order.words())}"
+                    return f"holdfast {' '.join(words)}"
                 case "Failed":
                     raise ActFailed(f"{body['metadata']['name']}: {_last_words(status)}")
             await asyncio.sleep(POLL_SECONDS)

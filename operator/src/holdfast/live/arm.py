@@ -10,6 +10,8 @@ import aiohttp
 
 from holdfast.core.acts import Act
 from holdfast.core.document import arm_document
+from holdfast.core.leases.chronicle import Chronicle
+from holdfast.core.leases.fleet import Fleet
 from holdfast.core.ledger import AliasSeen, SliceSeen, TreeSeen
 from holdfast.core.names import KIND_LABEL, MANAGED_LABEL
 from holdfast.core.objects import Alias, Plan, Slice, Tree
@@ -22,6 +24,10 @@ from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm_manifests import Installation
 from holdfast.live.arm_setup import ArmError, Stage
+from holdfast.live.instance_wire import digest as instance_digest
+from holdfast.live.instance_wire import path_of_instances, render_instance
+from holdfast.live.lease_wire import digest as lease_digest
+from holdfast.live.lease_wire import path_of_leases
 from holdfast.live.scrape import Scraper
 from holdfast.live.watch import follow
 from holdfast.live.wire import GROUP_PATH, page_of, parse, path_of
@@ -29,7 +35,9 @@ from holdfast.live.wire import GROUP_PATH, page_of, parse, path_of
 log = logging.getLogger("holdfast.scenario")
 
 TICK_SECONDS = 0.1
+LAUNCH_TICK_SECONDS = 0.5
 PROBE_PORT = 8080
+LEASES_A_PAGE = 500
 
 
 class ArmRun:
@@ -48,7 +56,9 @@ class ArmRun:
         self._acting = Acting(api, self._stage.namespace, install, self._stage.zones)
         self._acts: set[asyncio.Task[None]] = set()
         self._arm = arm
-        self._record = Record(arm, tuple(scenario.region["endpoints"]), scenario.jitter)
+        self._record = Record(
+            arm, tuple(scenario.region["endpoints"]), scenario.jitter, self._stage.zones
+        )
         self._scraper = Scraper(api, self._stage.namespace, self._record)
         self._zero: float | None = None
         self._changed = asyncio.Event()
@@ -66,10 +76,15 @@ class ArmRun:
                     group.create_task(self._watch_region()),
                     group.create_task(self._scraper.run()),
                 ]
+                if self._arm.fleet is not None:
+                    watches.append(group.create_task(self._watch_leases(self._arm.fleet)))
+                    watches.append(group.create_task(self._watch_instances()))
                 if self._arm.start is not None:
                     await self._start_badly(self._arm.start)
                 await self._stage.start()
                 self._say("started")
+                if self._record.leases is not None:
+                    watches.append(group.create_task(self._launch(self._record.leases)))
                 await self._until_over()
                 probe = await self._probe_document()
                 for task in watches:
@@ -190,6 +205,37 @@ class ArmRun:
                 raise ArmError(f"Region {region} was deleted while the arm ran")
             self._record.told(self._t(), change.obj.get("status") or {})
             self._changed.set()
+
+    async def _watch_leases(self, fleet: Fleet) -> None:
+        leases = self._record.leases
+        assert leases is not None, "an arm with a fleet keeps a chronicle of its leases"
+        path = path_of_leases(fleet.mode, self._stage.namespace)
+        async for change in follow(self._api, path, digest=lease_digest, page=LEASES_A_PAGE):
+            if change.event == "SYNCED":
+                self._record.gaps += change.relisted
+            else:
+                leases.seen(self._t(), change.obj["value"], change.event == "DELETED")
+
+    async def _watch_instances(self) -> None:
+        """What a hand has made of a status is no manager's doing."""
+        leases = self._record.leases
+        assert leases is not None, "an arm with a fleet keeps a chronicle of its leases"
+        path = path_of_instances(self._stage.namespace)
+        async for change in follow(self._api, path, digest=instance_digest):
+            if change.event == "SYNCED":
+                self._record.gaps += change.relisted
+            elif change.event == "DELETED" or not change.obj["hand"]:
+                leases.instance(self._t(), change.obj["value"], change.event == "DELETED")
+
+    async def _launch(self, leases: Chronicle) -> None:
+        """What customers launch. One that could not be created is tried again."""
+        path = path_of_instances(self._stage.namespace)
+        while True:
+            for instance in leases.to_launch():
+                answer = await self._api.create(path, render_instance(instance))
+                if answer.ok or answer.status == 409:
+                    leases.launches.made(instance.name)
+            await asyncio.sleep(LAUNCH_TICK_SECONDS)
 
     async def _probe_document(self) -> Json:
         """The probe's tallies on our clock: its offset is measured to half a round trip."""

@@ -5,12 +5,15 @@ Scenario through the Namespace: deleting the Scenario is deleting all of it, wit
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.core.leases.fleet import Fleet
 from holdfast.core.names import (
     ADDRESSES_ANNOTATION,
+    AGENT_LABEL,
     API_GROUP,
     API_VERSION,
     CAPACITY_ANNOTATION,
     MANAGED_LABEL,
+    ZONE_LABEL,
     service_zone,
 )
 from holdfast.core.scenario import Scenario
@@ -106,7 +109,7 @@ def role_bindings(install: Installation) -> list[Json]:
                 }
             ],
         }
-        for role in ("scenario", "planner", "enactor")
+        for role in ("scenario", "planner", "enactor", "leases")
     ]
 
 
@@ -126,12 +129,13 @@ def oncall_binding(install: Installation, namespace: str) -> Json:
 
 
 def order_pod(name: str, words: list[str], install: Installation) -> Json:
-    """A scripted operator: the command that a person would enter, once."""
+    """A scripted operator: the command that a person would enter, once. `words`: after `holdfast`,
+    the group first."""
     container: Json = {
         "name": "holdfast",
         "image": install.image,
         "imagePullPolicy": install.pull_policy,
-        "args": ["dns", *words],
+        "args": words,
         "resources": RESOURCES,
         "securityContext": SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -268,6 +272,28 @@ def store_deployment(
     return _deployment(f"store-{zone}", "store", container, pod, notes=notes)
 
 
+def rack_deployment(zone: str, agent: int, fleet: Fleet, install: Installation) -> Json:
+    """Agent number `agent` of a zone, from 1, with its share of the zone's racks."""
+    container: Json = {
+        "name": "rack",
+        "image": install.image,
+        "imagePullPolicy": install.pull_policy,
+        "args": [
+            "rack",
+            f"--zone={zone}",
+            f"--racks={fleet.racks}",
+            f"--droplets={fleet.droplets}",
+            f"--agents={fleet.agents}",
+            f"--agent={agent}",
+        ],
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readinessProbe": _http_probe("/healthz", 8080),
+    }
+    pod: Json = {"nodeSelector": {"topology.kubernetes.io/zone": zone}}
+    own = {ZONE_LABEL: zone, AGENT_LABEL: str(agent)}
+    return _deployment(f"rack-{zone}-{agent}", "rack", container, pod, own=own)
+
+
 def probe_deployment(
     names: tuple[str, ...],
     families: tuple[str, ...],
@@ -309,8 +335,10 @@ def _deployment(
     *,
     token: bool = False,
     notes: dict[str, str] | None = None,
+    own: dict[str, str] | None = None,
 ) -> Json:
-    labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/instance": name}
+    """`notes` are annotations of the Pod, `own` more labels of it and of the Deployment."""
+    labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/instance": name, **(own or {})}
     template: dict[str, Any] = {
         "metadata": {"labels": labels, "annotations": notes or {}},
         "spec": {

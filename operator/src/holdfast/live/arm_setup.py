@@ -53,7 +53,9 @@ class Stage:
         await self._api.ensure(f"{RBAC}/namespaces/{space}/rolebindings", oncall)
         grant = manifests.coredns_binding(self._scenario, arm, self._install)
         await self._own(f"{RBAC}/clusterrolebindings", grant, say)
-        for name in (*DNS_SERVERS, "store", "probe", manifests.ONCALL):
+        fleet = self._arm.fleet
+        hosts = () if fleet is None else ("rack",)
+        for name in (*DNS_SERVERS, "store", *hosts, "probe", manifests.ONCALL):
             await self._core("serviceaccounts", manifests.service_account(name))
         addresses = {
             name: (await self._core("services", manifests.dns_service(name)))["spec"]["clusterIP"]
@@ -74,6 +76,12 @@ class Stage:
             manifests.store_deployment(zone, capacity, self._install, self._announced(number))
             for number, zone in enumerate(self.zones, start=1)
         ]
+        if fleet is not None:
+            deployments += [
+                manifests.rack_deployment(zone, agent, fleet, self._install)
+                for zone in self.zones
+                for agent in range(1, fleet.agents + 1)
+            ]
         probed = self._scenario.region["endpoints"][:PROBED_MAX]
         deployments.append(
             manifests.probe_deployment(
@@ -117,6 +125,7 @@ class Stage:
             "metadata": {"name": self._scenario.region_name},
             "spec": {
                 **self._scenario.region,
+                **({"fleet": dict(self._arm.raw_fleet)} if self._arm.raw_fleet else {}),
                 "guards": dict(self._arm.raw_guards),
                 "holds": [dict(h) for h in self._arm.holds],
                 **({"seed": self._scenario.seed} if self._scenario.jitter else {}),

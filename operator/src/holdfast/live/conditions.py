@@ -13,6 +13,7 @@ from holdfast.core.names import API_GROUP, API_VERSION
 from holdfast.core.reasons import Reason
 from holdfast.live.api import Api, Json
 from holdfast.live.stamp import rfc3339
+from holdfast.live.watch import is_older
 from holdfast.live.wire import GROUP_PATH
 
 CHANGE_SECONDS = 5.0
@@ -40,22 +41,31 @@ def applied_type(zone: str) -> str:
     return f"{zone}.{API_GROUP}/Applied"
 
 
+def held_type(zone: str) -> str:
+    """The type of a lease manager's condition."""
+    return f"{zone}.{API_GROUP}/LeasesHeld"
+
+
 class Conditions:
     """One writer's, under its client's field manager."""
 
     def __init__(self, api: Api, namespace: str, region: str) -> None:
         self._api, self._region = api, region
         self._path = f"{GROUP_PATH}/namespaces/{namespace}/regions/{region}/status"
-        self._uid = ""
+        self._uid = self._version = ""
         self._wanted: dict[str, Condition] = {}
         self._written: dict[str, Condition] = {}
         self._since: dict[str, str] = {}
         self._at = float("-inf")
         self._changed = asyncio.Event()
 
-    def about(self, uid: str, status: Json, *types: str) -> None:
+    def about(self, uid: str, status: Json, *types: str, version: str = "") -> None:
         """The Region, and what its status says under our types now. What a former incarnation has
-        written is not written again; what a hand has changed is."""
+        written is not written again; what a hand has changed is. `version`: of the Region as it was
+        seen; a watch is behind our own writes, and what is older than the last of them says nothing
+        of it."""
+        if uid == self._uid and is_older(version, self._version):
+            return
         there = {raw["type"]: raw for raw in status.get("conditions") or ()}
         for kind in types:
             found = _read(there[kind]) if kind in there else None
@@ -125,6 +135,8 @@ class Conditions:
         answer = await self._api.apply(self._path, body)
         if answer.ok:
             self._written, self._at = saying, time.monotonic()
+            meta = answer.body.get("metadata") or {}
+            self._version = str(meta.get("resourceVersion", ""))
         else:
             await asyncio.sleep(RETRY_SECONDS)
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from holdfast.core.actor import Actor
 from holdfast.core.book import Book
 from holdfast.core.enactor import START, enact
-from holdfast.core.holds import ActorView, actor_of, actor_status
+from holdfast.core.holds import HOLD_GRACE_SECONDS, ActorView, actor_of, actor_status
 from holdfast.core.intents import MUTATIONS, Intent, Pick, Reach
 from holdfast.core.objects import Alias, Plan
 from holdfast.core.places import CARRYING, AtPick, Place
@@ -48,8 +48,6 @@ FROZEN_LOOK_SECONDS = 1.0
 """How often an enactor looks whether a freeze has passed."""
 COUNTS_EVERY_SECONDS = 1.0
 """How often counts are told where nobody waits for them."""
-HOLD_GRACE_SECONDS = 10.0
-"""Past a hold's deadline an enactor lets itself go: the scenario role may be dead."""
 
 
 class Enactor:

@@ -19,7 +19,8 @@ WRITES = Counter(
 ROUNDS = Counter("holdfast_rounds_total", "Rounds of this enactor.", ["region", "outcome"])
 REFUSALS = Counter(
     "holdfast_refusals_total",
-    "What this planner or enactor refused, or was refused, by reason (see events.md).",
+    "What this planner, enactor or lease manager refused, or was refused, by reason (see "
+    "events.md).",
     ["region", "reason"],
 )
 PREVENTED = Counter(
@@ -69,6 +70,39 @@ EVENTS = Counter(
     "Events of ours: posted, counted into one posted before, or dropped because too much was "
     "waiting or the API server would not take them.",
     ["region", "result"],
+)
+LEASES_HELD = Gauge(
+    "holdfast_leases_held",
+    "Leases that this zone's manager holds; racks of them in mode Rack.",
+    ["region", "zone"],
+)
+LEASE_QUEUE = Gauge(
+    "holdfast_lease_queue_length",
+    "State checks that wait in this zone's manager.",
+    ["region", "zone"],
+)
+LEASE_OLDEST = Gauge(
+    "holdfast_lease_queue_oldest_age_seconds",
+    "For how long the state check that waits longest has; 0 if none waits.",
+    ["region", "zone"],
+)
+LEASE_ATTEMPTS = Counter(
+    "holdfast_lease_attempts_total",
+    "State checks that a worker ended, by what came of them: held, late (past their deadline), "
+    "failed (not answered), conflict (a lost write), theirs (another's lease).",
+    ["region", "result"],
+)
+LEASE_AGE = Histogram(
+    "holdfast_lease_age_at_start_seconds",
+    "From a state check's queueing to a worker's taking it: its deadline runs from the former.",
+    ["region"],
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 900),
+)
+WORK_WASTED = Counter(
+    "holdfast_work_wasted_total",
+    "State checks that were begun in vain: their deadline had passed, or was sure to before they "
+    "could be done.",
+    ["region"],
 )
 BUILD = Info("holdfast_build", "The version that runs.")
 BUILD.info({"version": __version__})

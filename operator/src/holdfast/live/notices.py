@@ -3,10 +3,13 @@ condition. Nobody waits for any of it."""
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from holdfast.core.freeze import Freeze
 from holdfast.core.guards import DnsGuards
 from holdfast.core.intents import Intent
+from holdfast.core.leases.manager import Manager
+from holdfast.core.leases.notices import LeaseWitness, sight_of
 from holdfast.core.planner_notices import LASTING, freeze_words, frozen, thawed
 from holdfast.core.reasons import MEANINGS, Notice, Reason
 from holdfast.core.region import Region
@@ -15,10 +18,20 @@ from holdfast.core.rounds import Applied, Deferred, Round
 from holdfast.core.witness import Witness
 from holdfast.live import metrics
 from holdfast.live.api import Api, Json
-from holdfast.live.conditions import Condition, Conditions, applied_type
+from holdfast.live.conditions import Condition, Conditions, applied_type, held_type
 from holdfast.live.events import Events
 
 log = logging.getLogger("holdfast.planner")
+lease_log = logging.getLogger("holdfast.leases")
+
+RESULTS: Mapping[str, str] = {
+    "held": "succeeded",
+    "late": "late",
+    "failed": "failed",
+    "conflict": "conflicts",
+    "theirs": "theirs",
+}
+"""What came of attempts, as the metric has it, by the figures that count them."""
 
 
 class Notices:
@@ -33,9 +46,10 @@ class Notices:
 
     def update(self, raw: Json) -> None:
         """The Region as its watch shows it now."""
-        uid = str(raw.get("metadata", {}).get("uid", ""))
+        meta = raw.get("metadata", {})
+        uid, version = str(meta.get("uid", "")), str(meta.get("resourceVersion", ""))
         self._events.about(uid)
-        self.conditions.about(uid, raw.get("status") or {}, *self._types)
+        self.conditions.about(uid, raw.get("status") or {}, *self._types, version=version)
 
     def tell(self, notice: Notice) -> None:
         if MEANINGS[notice.reason].refuses:
@@ -145,6 +159,52 @@ class EnactorNotices(Notices):
 
     def _set(self, is_true: bool, reason: Reason, message: str) -> None:
         self.conditions.set(Condition(self._type, is_true, reason, message))
+
+
+class LeaseNotices(Notices):
+    """A lease manager's: its condition says whether all leases of its zone are held, and if not,
+    how many are and what mostly keeps the others from it."""
+
+    def __init__(self, api: Api, region: Region, zone: str, instance: str) -> None:
+        self._type = held_type(zone)
+        super().__init__(api, region, "holdfast-leases", instance, self._type)
+        self._zone = zone
+        self._witness = LeaseWitness()
+
+    def tell(self, notice: Notice) -> None:
+        self._tell(notice, 1)
+
+    def look(self, now: float, manager: Manager, held: int, last_failure: str) -> None:
+        """About once a second. `now` on the manager's clock; `held` of its units; `last_failure`:
+        `<lease>: <why>: <in words>` of the last attempt that won nothing, "" if none has."""
+        sight = sight_of(self._zone, manager, now, held, last_failure)
+        for told in self._witness.look(now, manager.figures, sight):
+            self._tell(told.notice, told.times)
+        self._measure(manager, held, sight.oldest)
+        state = self._witness.state(sight)
+        self.conditions.set(Condition(self._type, sight.holds_all, state.reason, state.message))
+
+    def _tell(self, notice: Notice, times: int) -> None:
+        """A state check that was refused is no plan that was kept from going live: guards of leases
+        are counted by their reasons alone."""
+        level = logging.WARNING if notice.loud else logging.DEBUG
+        lease_log.log(level, "%s: %s: %s", self._space, notice.reason, notice.message)
+        if MEANINGS[notice.reason].refuses:
+            metrics.REFUSALS.labels(self._space, notice.reason).inc(times)
+        if notice.loud:
+            self._events.say(notice)
+
+    def _measure(self, manager: Manager, held: int, oldest: float) -> None:
+        where, grown = (self._space, self._zone), self._witness.grown
+        metrics.LEASES_HELD.labels(*where).set(held)
+        metrics.LEASE_QUEUE.labels(*where).set(len(manager.queue))
+        metrics.LEASE_OLDEST.labels(*where).set(oldest)
+        for result, figure in RESULTS.items():
+            metrics.LEASE_ATTEMPTS.labels(self._space, result).inc(grown[figure])
+        metrics.WORK_WASTED.labels(self._space).inc(grown["vain"])
+        begun = min(grown["started"], len(manager.ages))
+        for age in list(manager.ages)[len(manager.ages) - begun :]:
+            metrics.LEASE_AGE.labels(self._space).observe(age)
 
 
 def _times(count: int) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from holdfast.core.announced import addresses, is_usable
-from holdfast.core.guards import effective
 from holdfast.core.names import ADDRESSES_ANNOTATION, CAPACITY_ANNOTATION
 from holdfast.core.objects import Alias, EndpointPlan, Family, FrontEnd
 from holdfast.core.planner import Planned, Unplanned, append, look, trim, wanted
@@ -238,7 +237,7 @@ class Planner:
 
     async def _report(self) -> bool:
         """Say in the Region's status where we stand. False if it could not be written."""
-        guards = effective(self.region.guards)
+        guards = self.region.effective
         said = (self._newest, self._generation, guards)
         if said == self._said:
             return True

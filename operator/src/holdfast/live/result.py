@@ -11,6 +11,7 @@ from holdfast.live.wire import GROUP_PATH
 PART_BYTES = 900_000
 """An object of the API server may have 1.5 MB, a ConfigMap 1 MiB."""
 KEY = "arm.json"
+_OF_LEASES = ("leases", "heldAtEnd", "metastability", "recoverySeconds")
 
 
 def arm_summary(document: Json) -> Json:
@@ -30,6 +31,11 @@ def arm_summary(document: Json) -> Json:
         "staleWritesRefused": dns["staleWritesRefused"]["conflict"],
         "staleDropped": dns["staleDropped"],
     }
+    leases = document.get("leases")
+    if leases:
+        told = {key: leases.get(key) for key in _OF_LEASES}
+        told |= {"attempts": leases["attempts"]["started"], "late": leases["attempts"]["late"]}
+        summary["leases"] = {k: v for k, v in told.items() if v is not None}
     return {k: v for k, v in summary.items() if v is not None}
 
 

@@ -10,6 +10,8 @@ from holdfast.core.actor import Actor
 from holdfast.core.names import API_GROUP, API_VERSION
 from holdfast.live.api import Api, connect
 from holdfast.live.enactor_role import Enactor
+from holdfast.live.lease_role import LeaseManager
+from holdfast.live.lease_wire import MANAGER
 from holdfast.live.operator import Regions, operate, watch_regions
 from holdfast.live.planner_role import Beside, Planner
 from holdfast.live.plans import plans_of, watch_plans
@@ -30,6 +32,11 @@ async def run_role(role: str) -> None:
                 await operate(
                     lambda registry: watch_regions(registry, regions), watch_plans(api, regions)
                 )
+        case "leases":
+            zone, pod = os.environ["HOLDFAST_ZONE"], os.environ["HOLDFAST_POD_UID"]
+            async with connect(f"{MANAGER}{zone}") as api:
+                managers = lease_managers(api, zone, f"{zone}/{pod}")
+                await operate(lambda registry: watch_regions(registry, managers))
         case "scenario":
             async with connect("holdfast-scenario") as api:
                 scenarios = Scenarios(api, installation())
@@ -51,6 +58,10 @@ def enactors(api: Api, me: Actor) -> Regions:
         lambda region, raw, plans: Enactor(api, me, region, raw.get("status") or {}, plans),
         plans_of=partial(plans_of, api),
     )
+
+
+def lease_managers(api: Api, zone: str, me: str) -> Regions:
+    return Regions(lambda region, raw, _plans: LeaseManager(api, zone, me, region, raw))
 
 
 def watch_scenarios(registry: kopf.OperatorRegistry, scenarios: Scenarios) -> None:

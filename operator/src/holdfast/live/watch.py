@@ -1,7 +1,9 @@
 """A lean list-and-watch for what Kopf would be too heavy for, or would need wider rights for."""
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -55,6 +57,7 @@ async def follow(
     pause = _BACKOFF_SECONDS[0]
     first = True
     while True:
+        began = math.inf
         try:
             items, version = await listing(api, path, query, digest, page)
             for change in _difference(known, items, relisted=not first):
@@ -62,19 +65,31 @@ async def follow(
             items = []  # not held for as long as the watch goes on
             yield Change("SYNCED", {}, listed=True, relisted=not first)
             first = False
-            pause = _BACKOFF_SECONDS[0]
             while True:
+                began, is_idle = time.monotonic(), True
                 async for event in api.stream(path, resourceVersion=version, **query):
                     if event["type"] == "ERROR":
                         raise ApiError(
                             "WATCH", path, event["object"].get("code", 0), event["object"]
                         )
+                    pause, is_idle = _BACKOFF_SECONDS[0], False
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] != "BOOKMARK" and not _is_late(known, event["object"]):
                         yield _kept(known, event, digest)
+                if is_idle:
+                    pause = await _rest(pause, began)
         except (ApiError, aiohttp.ClientError, TimeoutError, OSError):
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(pause * 2, _BACKOFF_SECONDS[1])
+            pause = await _rest(pause, began)
+
+
+async def _rest(pause: float, began: float) -> float:
+    """Wait before it is asked for again; returns for how long the next time. A listing that was had
+    says nothing of the watch: what ends at once, each time, would be listed without a pause for
+    ever. So only an event begins anew, or a watch that has lasted."""
+    shortest, longest = _BACKOFF_SECONDS
+    pause = shortest if time.monotonic() - began > longest else pause
+    await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+    return min(pause * 2, longest)
 
 
 def is_older(version: str, than: str) -> bool:
