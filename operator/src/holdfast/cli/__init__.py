@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from holdfast import __version__
-from holdfast.cli import ablate, check, people, processes, reference, simulate, sweep
+from holdfast.cli import ablate, check, leases, people, processes, reference, simulate, sweep
 from holdfast.cli.files import ForPeople
 
 EXIT_ERROR = 2
@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     ablate.add_command(commands)
     simulate.add_command(commands)
     sweep.add_command(commands)
+    leases.add_command(commands)
     reference.add_command(commands)
     processes.add_commands(commands)
     return root

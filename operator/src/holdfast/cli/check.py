@@ -12,6 +12,7 @@ from rich.table import Table
 
 from holdfast.check.dns import Setting, setting_of
 from holdfast.check.explorer import TooLarge
+from holdfast.check.hand_over import HandOver, hand_over, with_hand_over
 from holdfast.check.report import Checked, Json, arm_document, check
 from holdfast.cli.files import ForPeople, read_scenario
 from holdfast.cli.simulate import write_json
@@ -85,6 +86,7 @@ def _check(arguments: argparse.Namespace) -> int:
     whole = not (arguments.first or arguments.deep)
     documents: list[Json] = []
     done: dict[tuple[DnsGuards, Setting], tuple[str, Checked]] = {}
+    leases = hand_over() if any(arm.fleet for arm in arms) else None
     for arm in arms:
         setting = _setting(arm, scenario.region["endpoints"], bounds)
         same = arm.guards, setting
@@ -93,8 +95,12 @@ def _check(arguments: argparse.Namespace) -> int:
             checked = explore_arm(console, arm, setting, bounds, whole, arguments.max_states)
             done[same] = arm.name, checked
         document = arm_document(arm, bounds, checked)
+        if arm.fleet and leases:
+            document = with_hand_over(arm, document, leases)
         documents.append(document)
         print_arm(console, document, like, arguments.traces)
+    if leases:
+        print_hand_over(console, leases)
     result = result_document(scenario.name, "check", scenario.seed, documents)
     colour = COLOURS[result["verdict"]]
     console.print(f"\nScenario [bold]{scenario.name}[/]: [{colour}]{result['verdict']}[/]")
@@ -188,6 +194,27 @@ def print_arm(console: Console, arm: Json, like: str = "", traces: bool = False)
         console.print(f"  {trace['to']} breaks after {calls} calls: no outage (--traces tells how)")
     for guard, held in arm["wouldHaveHeld"].items():
         console.print(f"  {', '.join(held)} would have held with [bold]{guard_yaml(guard)}[/]")
+
+
+def print_hand_over(console: Console, leases: HandOver) -> None:
+    """One lease between its managers: the same for all arms with a fleet, for no guard bears on
+    it."""
+    b, found = leases.bounds, leases.found
+    broken = ", ".join(sorted(leases.broken)) or "none"
+    console.print(
+        f"\n[bold]hand-over of a lease[/]\n  invariants broken: {broken}\n"
+        f"  exhaustive within {b.managers} managers, {b.ticks / 2:g} leases' time, "
+        f"crashes {b.crashes}, lost replies {b.lost_replies}:\n"
+        f"  {found.states:,} states, {found.worlds:,} worlds, {found.transitions:,} transitions, "
+        f"depth {found.depth}, {found.seconds:.2f} s"
+    )
+    for name, rows in leases.traces.items():
+        table = Table(title=f"a shortest way to break {name}: {len(rows)} moves", width=WIDTH)
+        for column in ("", "who", "asks for", "gets", "time", "held by"):
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(str(row.number), row.actor, row.call, row.reply, *row.world)
+        console.print(table)
 
 
 def explored(exploration: Json) -> str:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from holdfast.cli.files import ForPeople
+
 R = TypeVar("R")
-ROLES = ("planner", "enactor", "scenario")
+ROLES = ("planner", "enactor", "leases", "scenario")
 
 
 def add_commands(commands: Any) -> None:
@@ -19,6 +21,14 @@ def add_commands(commands: Any) -> None:
     store = commands.add_parser("store", help="run a front end of the store (in a Pod)")
     store.add_argument("--capacity", type=float, default=100, help="requests per second")
     store.set_defaults(do=_store)
+
+    rack = commands.add_parser("rack", help="run an agent that hosts droplets (in a Pod)")
+    rack.add_argument("--zone", required=True)
+    rack.add_argument("--racks", type=int, required=True, metavar="N", help="of the zone")
+    rack.add_argument("--droplets", type=int, required=True, metavar="M", help="of a rack")
+    rack.add_argument("--agents", type=int, default=1, metavar="A", help="of the zone")
+    rack.add_argument("--agent", type=int, default=1, metavar="I", help="which of them, from 1")
+    rack.set_defaults(do=_rack)
 
     probe = commands.add_parser("probe", help="run the customers' probe (in a Pod)")
     probe.add_argument("name", nargs="+", help="the names to ask for")
@@ -65,6 +75,25 @@ def _store(arguments: argparse.Namespace) -> int:
 
     _begin("store")
     _run(serve(application(arguments.capacity)))
+    return 0
+
+
+def _rack(arguments: argparse.Namespace) -> int:
+    from holdfast.live.rack import Racks, application
+    from holdfast.live.store import serve
+
+    try:
+        racks = Racks(
+            arguments.zone,
+            arguments.racks,
+            arguments.droplets,
+            arguments.agents,
+            arguments.agent,
+        )
+    except ValueError as error:
+        raise ForPeople(str(error)) from error
+    _begin("rack")
+    _run(serve(application(racks)))
     return 0
 
 

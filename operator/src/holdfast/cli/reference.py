@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from holdfast.core.alerts import ALERTS, EVALUATE_SECONDS, GREENS, SCRAPE_SECONDS, Alert
+from holdfast.core.leases.notices import LOUD_SECONDS
 from holdfast.core.planner_notices import LASTING
 from holdfast.core.reasons import MEANINGS, Meaning, Reason
 
@@ -108,7 +109,10 @@ def _events_page() -> str:
         "of\n`holdfast_refusals_total`, whether or not it was worth an Event.\n\n"
         + _table(("reason", "type", "of", "counted", "what happened"), said)
         + "\nOrdinary work makes no Event: a plan found old by the check right after `pick` is "
-        "lag, a 409 against an\nalias that names the enactor's own tree already is redundancy.\n"
+        "lag, a 409 against an\nalias that names the enactor's own tree already is redundancy. "
+        "State checks of leases are many: a lease manager's\nEvent stands for all of its kind "
+        f"since the one before, {LOUD_SECONDS:.0f} s ago at the earliest, and the counters have "
+        "each.\n"
     )
 
 
@@ -134,6 +138,12 @@ def _conditions_page() -> str:
             "the enactor of the zone",
             "plans get through there",
             _names((Reason.APPLIED, *blocked)),
+        ),
+        (
+            "`<zone>.holdfast.dev/LeasesHeld`",
+            "the lease manager of the zone",
+            "every lease of the zone is held",
+            _names((Reason.ALL_HELD, Reason.LEASES_LOST)),
         ),
     ]
     return (

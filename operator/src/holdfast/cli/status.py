@@ -59,6 +59,10 @@ async def _print(api: Api, home: Home, asked: Servers) -> None:
     console.print(f"plans     {len(plans)}; newest {shown or 'none'}")
     for zone, actor in sorted((home.status.get("actors") or {}).items()):
         held = f", held by {actor['hold']}" if actor.get("hold") else ""
+        role, _, of_zone = zone.rpartition("/")
+        if role:
+            console.print(f"{role:<9} {of_zone}: {actor.get('endpoint') or 'nothing'} last{held}")
+            continue
         console.print(
             f"enactor   {zone}: last reported {actor.get('step') or 'nothing'}, plan "
             f"{actor.get('generation', 0)}{held}; dropped {actor.get('staleDropped', 0)}, "

@@ -2,7 +2,8 @@
 
 The CRD is the source: its types, bounds and defaults are read from it, and a field that it does not
 know is refused, never ignored: a misspelt guard would otherwise run unguarded. The rules that the
-CRD has in CEL are repeated here.
+CRD has in CEL are repeated here. What no schema can see is refused in the end by the code that
+reads a Scenario, whichever engine it is for.
 """
 
 import ipaddress
@@ -17,6 +18,8 @@ import yaml
 
 from holdfast.cli.files import ForPeople
 from holdfast.core.document import Json
+from holdfast.core.leases.fleet import broken_rules, fleet_of
+from holdfast.core.scenario import scenario_of
 
 SHOWN = 10
 AT_AN_ENDPOINT = ("tree", "turn", "read", "flip")
@@ -45,11 +48,19 @@ def admit(document: Json, source: str) -> Json:
     """The Scenario with every default filled in. ForPeople naming each field that is wrong."""
     wrong: list[str] = []
     admitted: Json = _value(document, schema(), "", wrong)
-    wrong = wrong or list(_rules(admitted))
+    wrong = wrong or list(_rules(admitted)) or list(_unreadable(admitted))
     if wrong:
         more = [f"... and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
         raise ForPeople("\n  ".join([f"{source}:", *wrong[:SHOWN], *more]))
     return admitted
+
+
+def _unreadable(document: Json) -> Iterator[str]:
+    """What is refused where it is read, on a cluster too, by the scenario role."""
+    try:
+        scenario_of(document["metadata"]["name"], "", document["spec"])
+    except ValueError as error:
+        yield f"spec: {error}"
 
 
 def _value(value: Any, schema: Json, path: str, wrong: list[str]) -> Any:
@@ -66,6 +77,9 @@ def _value(value: Any, schema: Json, path: str, wrong: list[str]) -> Any:
         return [_value(v, items, f"{path}[{i}]", wrong) for i, v in enumerate(value)]
     if kind == "object" and "properties" in schema:
         return _object(value, schema, path, wrong)
+    if kind == "object" and "additionalProperties" in schema:
+        of_all = schema["additionalProperties"]
+        return {k: _value(v, of_all, f"{path}.{k}", wrong) for k, v in value.items()}
     return value
 
 
@@ -131,6 +145,7 @@ def _rules(document: Json) -> Iterator[str]:
         yield "spec.timeline: mode Jitter has none: nobody is held"
     if region["retention"] >= region["planHistory"]:
         yield "spec.region.retention: must be below planHistory"
+    yield from _fleet(region)
     enactor = region["enactor"]
     if enactor["backoffMilliseconds"] > enactor["backoffMaxMilliseconds"]:
         yield "spec.region.enactor.backoffMilliseconds: must not exceed backoffMaxMilliseconds"
@@ -139,6 +154,17 @@ def _rules(document: Json) -> Iterator[str]:
             yield f"spec.region.endpoints: {endpoint!r} is the name of a DNS server"
         if re.search("-p[0-9]+$", endpoint):
             yield f"spec.region.endpoints: {endpoint!r} must not end in -p<number>: trees do"
+
+
+def _fleet(region: Json) -> Iterator[str]:
+    fleet = fleet_of(region.get("fleet"))
+    if fleet is None:
+        return
+    for field, why in broken_rules(fleet):
+        yield f"spec.region.fleet.{field}: {why}"
+    for zone in fleet.restarts or ():
+        if zone not in region["zones"]:
+            yield f"spec.region.fleet.restarts: {zone!r} is no zone of the region"
 
 
 def _entry(entry: Json, zones: list[str]) -> Iterator[str]:
@@ -156,14 +182,31 @@ def _entry(entry: Json, zones: list[str]) -> Iterator[str]:
         yield "reactionSeconds belong to a when"
     if told.get("zone", zones[0]) not in zones:
         yield f"{told['zone']!r} is no zone of the region"
+    if kind == "hold":
+        yield from _hold(told)
     if kind == "operator":
-        if (told["command"] == "override") != ("endpoint" in told):
-            yield "override, and nothing else, names an endpoint"
-        if "plan" in told and "addresses" in told:
-            yield "either a plan or addresses"
-        for address in told.get("addresses") or ():
-            if not _is_ip(address):
-                yield f"{address!r} must be an IPv4 or IPv6 address (no leading zeros)"
+        yield from _operator(told)
+
+
+def _hold(told: Json) -> Iterator[str]:
+    if (told["role"] == "leases") != (told["at"] == "write"):
+        yield "lease managers are held at write, enactors at the other steps"
+    if told["role"] != "leases" and {"droplet", "leasesHeld"} & {*told, *told.get("when", ())}:
+        yield "a droplet, and a when of leasesHeld, belong to role leases"
+
+
+def _operator(told: Json) -> Iterator[str]:
+    if (told["command"] == "override") != ("endpoint" in told):
+        yield "override, and nothing else, names an endpoint"
+    if "plan" in told and "addresses" in told:
+        yield "either a plan or addresses"
+    if (told["command"] == "throttle") != ("admitAtMost" in told):
+        yield "throttle, and nothing else, has an admitAtMost"
+    if "zone" in told and told["command"] != "restart":
+        yield "restart, and nothing else, names a zone"
+    for address in told.get("addresses") or ():
+        if not _is_ip(address):
+            yield f"{address!r} must be an IPv4 or IPv6 address (no leading zeros)"
 
 
 def _endpoint(entry: Json, endpoints: list[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from holdfast.cli.ablate_picture import require_matplotlib
 from holdfast.cli.files import ForPeople, read_scenario
+from holdfast.cli.lease_map import is_asked, sweep_leases
 from holdfast.cli.prediction import predict_runs
 from holdfast.cli.simulate import seed, write_json
 from holdfast.cli.strict import admit
@@ -50,7 +51,7 @@ def add_command(commands: Any) -> None:
         nargs="?",
         default="dns-race",
         help="a file or name: its region and an arm's guards are where the knobs start "
-        "(default: %(default)s)",
+        "(default: %(default)s); leases: the map of loads and outages of lease managers",
     )
     parser.add_argument("--arm", metavar="NAME", help="default: the Scenario's first")
     parser.add_argument(
@@ -79,6 +80,8 @@ def add_command(commands: Any) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
+    if is_asked(arguments.scenario):
+        return sweep_leases(arguments)
     raw = admit(read_scenario(arguments.scenario), arguments.scenario)
     if raw["spec"]["mode"] == "Jitter" and not arguments.vary:
         return predict_runs(raw, arguments)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from holdfast.core.document import Json
+from holdfast.core.guards import AWS_2025, AWS_LEASES, SAFE_LEASES, effective
 from holdfast.core.verdict import Verdict, guard_yaml
 
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.ERROR: 2, Verdict.INCONCLUSIVE: 2}
@@ -37,6 +38,8 @@ STORY = {
     "alert",
     "partial",
     "whole",
+    "leasesHeld",
+    "leasesLost",
 }
 
 
@@ -58,8 +61,14 @@ def _table(arms: list[Json]) -> Table:
     table.add_column("what")
     for arm in arms:
         table.add_column(arm["name"], overflow="fold")
+    is_of_leases = any("leases" in arm for arm in arms)
     for label, read in ROWS:
-        table.add_row(label, *(read(arm) for arm in arms))
+        told = [read(arm) for arm in arms]
+        if not (is_of_leases and label in OF_THE_RACE and set(told) <= {"", "0", "none"}):
+            table.add_row(label, *told)
+    if is_of_leases:
+        for label, of_leases in LEASE_ROWS:
+            table.add_row(label, *(of_leases(arm.get("leases") or {}) for arm in arms))
     if any("contention" in (arm.get("dns") or {}) for arm in arms):
         table.add_row("writes of an old plan", *map(_behind, arms))
     return table
@@ -72,8 +81,20 @@ def _verdict(arm: Json) -> str:
 
 
 def _guards(arm: Json) -> str:
-    dns = (arm.get("guards") or {}).get("dns") or {}
-    return ", ".join(f"{name} {rung}" for name, rung in dns.items() if rung != "Disabled")
+    """Of leases, where there are any: what is otherwise than AWS ran it."""
+    groups = arm.get("guards") or {}
+    if "leases" in groups:
+        return f"fence {groups['dns']['fence']}; {_lease_guards(groups['leases'])}"
+    rungs = groups.get("dns") or {}
+    return ", ".join(f"{name} {rung}" for name, rung in rungs.items() if rung != "Disabled")
+
+
+def _lease_guards(rungs: Mapping[str, str]) -> str:
+    aws = effective(AWS_2025, AWS_LEASES)["leases"]
+    if rungs == effective(AWS_2025, SAFE_LEASES)["leases"]:
+        return "leases: safe, all of them"
+    other = [f"{name} {rung}" for name, rung in rungs.items() if rung != aws.get(name)]
+    return f"leases: {', '.join(other) or 'as AWS ran it'}"
 
 
 def _saw(server: str) -> Callable[[Json], str]:
@@ -138,6 +159,71 @@ def _behind(arm: Json) -> str:
     return f"{late.total()} of {seen['flips']}, {max(late)} plans at most"
 
 
+def _held(leases: Json) -> str:
+    if not leases:
+        return "no leases"
+    return f"{leases['heldAtEnd']} of {leases['leases']}, least {leases['heldLeast']}"
+
+
+def _came_back(leases: Json) -> str:
+    words = {
+        "Untouched": "was never hit",
+        "RecoveredByItself": "[green]by itself[/]",
+        "NeededShedding": "[yellow]once work was shed[/]",
+        "Stuck": "[red]STUCK[/]",
+    }
+    found = words.get(leases.get("metastability", ""), "")
+    if "recoverySeconds" in leases and leases["metastability"] != "Untouched":
+        found += f", after {leases['recoverySeconds']:.0f} s"
+    return found
+
+
+def _attempts(leases: Json) -> str:
+    if not leases:
+        return ""
+    counts = leases["attempts"]
+    each = leases.get("attemptsPerSuccess")
+    told = f"{counts['started']}, {counts['late']} too late, {leases['wastedShare']:.0%} in vain"
+    return told + (f"; {each} a success" if each else "")
+
+
+def _age(leases: Json) -> str:
+    ages = leases.get("ageAtStartSeconds") or {}
+    if not ages:
+        return ""
+    return f"{ages['max']:.1f} s, deadline {leases['offered']['deadlineSeconds']:g} s"
+
+
+def _instances(leases: Json) -> str:
+    told = leases.get("instances") or {}
+    if not told:
+        return ""
+    waited = told.get("launchedAfterSeconds")
+    late = f", launched after {waited:.0f} s" if waited is not None else ""
+    refused = f"; {told['refused']} launches refused{late}" if told.get("refused") else ""
+    return f"{told['running']} running{refused}"
+
+
+OF_THE_RACE = frozenset(
+    {
+        "alert after",
+        "recovered by",
+        "stale writes applied",
+        "stale writes refused (409)",
+        "refused by policy (403)",
+        "stale plans dropped",
+    }
+)
+"""Rows that a table of leases leaves out where they have nothing to tell."""
+LEASE_ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
+    ("leases held at the end", _held),
+    ("after the fault", _came_back),
+    ("state checks", _attempts),
+    ("oldest work begun", _age),
+    ("instances", _instances),
+)
+
+
 def _listed(field: str) -> Callable[[Json], str]:
     return lambda arm: ", ".join(arm.get(field) or ()) or "none"
 
@@ -190,6 +276,8 @@ SENTENCES: Mapping[str, str] = {
     "actFailed": "[red]{actor} could not: {message}[/]",
     "partial": "{object} is live at some endpoints only: {message}",
     "whole": "every endpoint is on {object}",
+    "leasesHeld": "[green]{message}[/]",
+    "leasesLost": "[red]{message}[/]",
 }
 
 
