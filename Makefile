@@ -65,11 +65,15 @@ install: $(READY) cluster ## Image and chart onto the cluster
 
 .PHONY: e2e
 e2e: install ## Tests on the cluster: every arm, admission, the chart
-	@$(WITH_CLUSTER) $(BIN)/pytest -q -m cluster --durations=8
+	@$(WITH_CLUSTER) $(BIN)/pytest -q -m "cluster and not leases" --durations=8
 
 .PHONY: test-faults
 test-faults: install ## Every write of a plan's life struck in eight ways, every watch in five (docs/faults.md)
 	@$(WITH_CLUSTER) $(BIN)/pytest -q -m faults
+
+.PHONY: test-leases
+test-leases: install ## Further Scenarios of leases on the cluster: a rack lost, two managers, the cascade
+	@$(WITH_CLUSTER) $(BIN)/pytest -q -m "cluster and leases"
 
 .PHONY: bench-dns
 bench-dns: install ## Figures of the DNS loops, as ratios within one run (out/bench-dns.json)
@@ -79,6 +83,14 @@ bench-dns: install ## Figures of the DNS loops, as ratios within one run (out/be
 bench-dns-quick: install ## Every piece of bench-dns, a little of each: whether it works, not how fast
 	@$(WITH_CLUSTER) $(BIN)/python -m e2e.bench_dns --quick --json out/bench-dns-quick.json
 
+.PHONY: bench-leases
+bench-leases: install ## Figures of the lease loops, as ratios within one run (out/bench-leases.json)
+	@$(WITH_CLUSTER) $(BIN)/python -m e2e.bench_leases --json out/bench-leases.json
+
+.PHONY: bench-leases-quick
+bench-leases-quick: install ## Every piece of bench-leases, a little of each: whether it works, not how fast
+	@$(WITH_CLUSTER) $(BIN)/python -m e2e.bench_leases --quick --json out/bench-leases-quick.json
+
 .PHONY: bench-check
 bench-check: $(READY) ## Figures of the checker, beside TLC in the same run (out/bench-check.json)
 	@$(BIN)/python -m bench.check --json out/bench-check.json
@@ -87,17 +99,26 @@ bench-check: $(READY) ## Figures of the checker, beside TLC in the same run (out
 bench-sim: $(READY) ## Figures of the simulator, beside SimPy in the same run (out/bench-sim.json)
 	@$(BIN)/python -m bench.sim --json out/bench-sim.json
 
+.PHONY: bench-leases-sim
+bench-leases-sim: $(READY) ## A million leases over 14.5 h, beside SimPy in the same run (out/bench-leases-sim.json)
+	@$(BIN)/python -m bench.leases_sim --json out/bench-leases-sim.json
+
 .PHONY: compare-sim
 compare-sim: install ## dns-race five times on the cluster and five times simulated (out/compare-sim.json)
 	@$(WITH_CLUSTER) $(BIN)/python -m e2e.compare_sim --json out/compare-sim.json
 
 .PHONY: bench
-bench: bench-dns bench-check bench-sim ## All benchmarks
+bench: bench-dns bench-leases bench-check bench-sim ## All benchmarks
 
 .PHONY: picture
 picture: $(READY) ## Draw out/dns-race.json as docs/dns-race.svg and out/dns-race.png
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[pictures]' --no-build-isolation
 	@$(BIN)/python -m e2e.draw_race out/dns-race.json docs/dns-race.svg out/dns-race.png
+
+.PHONY: picture-leases
+picture-leases: $(READY) ## Draw out/lease-collapse.json as docs/lease-collapse.svg and out/lease-collapse.png
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[pictures]' --no-build-isolation
+	@$(BIN)/python -m e2e.draw_leases out/lease-collapse.json docs/lease-collapse.svg out/lease-collapse.png
 
 .PHONY: ablate
 ablate: $(READY) ## Every combination of guards, every interleaving (out/ablation.json, docs/guards.svg)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from holdfast.core.guards import Cleanup, DnsGuards, Fence, dns_guards
 
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+LEASES = frozenset({"dropletleases", "rackleases"})
 SCENARIO_LABEL = "holdfast.dev/scenario"
 RBAC = "rbac.authorization.k8s.io"
 _ALLOWED_BY = re.compile(r' of (?:Cluster)?Role "([^"]+)" ')
@@ -272,6 +273,28 @@ def _asks(guards: DnsGuards, verb: str) -> bool:
     if verb == "delete":
         return guards.cleanup is Cleanup.PIN_LIVE
     return verb == "patch" or guards.fence is Fence.GENERATION
+
+
+def of_leases(requests: Iterable[Request], managers: Collection[str], system: str) -> Proof:
+    """Every write of a lease by one of these accounts of the namespace `system`, under any guards:
+    a lease is replaced under the uid and resourceVersion that were read, and in no other way. A
+    creation needs neither, and what was forbidden changed nothing. Seen is told by resource.
+    """
+    seen: Counter[str] = Counter()
+    wrong = []
+    for request in requests:
+        if (request.space, request.resource) not in {(system, of) for of in LEASES}:
+            continue
+        if request.account not in managers or request.forbidden:
+            continue
+        if request.verb not in WRITES or request.verb == "create":
+            continue
+        seen[request.resource] += 1
+        is_put = request.verb == "update"
+        missing = _missing(request) if is_put else f"a lease is replaced, by no {request.verb}"
+        if missing:
+            wrong.append(f"{request}: {missing}")
+    return Proof(seen, wrong)
 
 
 def blind(requests: Iterable[Request], enactors: Collection[str]) -> list[Request]:

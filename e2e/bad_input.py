@@ -38,11 +38,54 @@ PLAN: dict[str, Any] = {
     },
 }
 
+LEASE: dict[str, Any] = {
+    "apiVersion": "holdfast.dev/v1alpha1",
+    "kind": "DropletLease",
+    "metadata": {"name": "us-east-1a-r1-d1", "namespace": "default"},
+    "spec": {
+        "droplet": "us-east-1a-r1-d1",
+        "zone": "us-east-1a",
+        "rack": 1,
+        "holder": "us-east-1a/00000000-0000-0000-0000-000000000000",
+        "acquired": "2025-10-20T06:48:00.000000Z",
+        "renewed": "2025-10-20T06:48:03.000000Z",
+        "durationSeconds": 9,
+        "heartbeatMilliseconds": 3000,
+        "timeoutMilliseconds": 1000,
+        "transitions": 4,
+    },
+}
+RACK: dict[str, Any] = {
+    "apiVersion": "holdfast.dev/v1alpha1",
+    "kind": "RackLease",
+    "metadata": {"name": "us-east-1a-r1", "namespace": "default"},
+    "spec": {"zone": "us-east-1a", "rack": 1, "droplets": 3, "transitions": 4, "packed": "aabbcc"},
+}
+INSTANCE: dict[str, Any] = {
+    "apiVersion": "holdfast.dev/v1alpha1",
+    "kind": "Instance",
+    "metadata": {"name": "i-1", "namespace": "default"},
+    "spec": {"zone": "us-east-1a", "action": "Run"},
+}
+
 
 def refusal(obj: dict[str, Any]) -> str:
     """What kubectl prints; "" if the object is taken."""
     done = run("kubectl", "create", "--dry-run=server", "-f", "-", stdin=json.dumps(obj))
     return done.stderr if done.returncode else ""
+
+
+def refusal_of_change(was: dict[str, Any], obj: dict[str, Any]) -> str:
+    """The same, of one that is to take the place of another, which stands there meanwhile."""
+    it = (str(was["kind"]), str(was["metadata"]["name"]), "-n", str(was["metadata"]["namespace"]))
+    run("kubectl", "delete", *it, "--ignore-not-found")
+    made = run("kubectl", "create", "-f", "-", stdin=json.dumps(was))
+    assert made.returncode == 0, made.stderr
+    try:
+        done = run("kubectl", "replace", "--dry-run=server", "-f", "-", stdin=json.dumps(obj))
+        return done.stderr if done.returncode else ""
+    finally:
+        run("kubectl", "delete", *it)
 
 
 def gist(printed: str) -> str:
@@ -90,6 +133,14 @@ def act(scale: dict[str, Any]) -> dict[str, Any]:
 
 def order(**operator: Any) -> dict[str, Any]:
     return {"operator": operator, "when": {"afterSeconds": 1}}
+
+
+def fleet(**fields: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    return REGION, "spec.fleet", fields
+
+
+def of_leases(**rungs: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    return REGION, "spec.guards", {"leases": rungs}
 
 
 AT_TURN = {"role": "enactor", "zone": "us-east-1a", "at": "turn"}
@@ -275,21 +326,155 @@ BAD = [
         "x" * 40,
         ["is a namespace's name and must not exceed 63 characters"],
     ),
+    (*fleet(durationSeconds=0), ["fleet.durationSeconds", "equal to 1"]),
+    (*fleet(durationSeconds=-9), ["fleet.durationSeconds", "equal to 1"]),
+    (*fleet(durationSeconds=10**12), ["fleet.durationSeconds", "86400"]),
+    (*fleet(durationSeconds="∞"), ["fleet.durationSeconds", "integer"]),
+    (*fleet(durationSeconds="9s"), ["fleet.durationSeconds", "integer"]),
+    (*fleet(durationSeconds=0.5), ["fleet.durationSeconds", "integer"]),
+    (*fleet(durationSeconds="2025-10-20"), ["fleet.durationSeconds", "integer"]),
+    (*fleet(heartbeatMilliseconds=0), ["fleet.heartbeatMilliseconds", "equal to 100"]),
+    (*fleet(heartbeatMilliseconds=3001), ["must not exceed a third of durationSeconds"]),
+    (*fleet(durationSeconds=2), ["must not exceed a third of durationSeconds"]),
+    (*fleet(timeoutMilliseconds=-1), ["fleet.timeoutMilliseconds", "equal to 10"]),
+    (*fleet(timeoutMilliseconds=9000), ["timeoutMilliseconds must be below durationSeconds"]),
+    (*fleet(timeoutMilliseconds="1e3"), ["fleet.timeoutMilliseconds", "integer"]),
+    (*fleet(renewMilliseconds=501), ["must not exceed establishMilliseconds"]),
+    (*fleet(establishMilliseconds=10**9), ["fleet.establishMilliseconds", "600000"]),
+    (*fleet(workers=0), ["fleet.workers", "equal to 1"]),
+    (*fleet(workers="NaN"), ["fleet.workers", "integer"]),
+    (*fleet(racks=0), ["fleet.racks", "equal to 1"]),
+    (*fleet(racks=10001, mode="Rack"), ["fleet.racks", "10000"]),
+    (*fleet(racks=126), ["fleet.droplets", "must not exceed 5000 in mode Droplet"]),
+    (*fleet(droplets=501), ["fleet.droplets", "500"]),
+    (*fleet(agents=21), ["fleet.agents", "20"]),
+    (*fleet(mode="Racks"), ["fleet.mode", '"Rack"']),
+    (*fleet(mode=True), ["fleet.mode", "string"]),
+    (*fleet(costOf="Latency"), ["fleet.costOf", "QueueDepth"]),
+    (*fleet(admitAtMost=0), ["fleet.admitAtMost", "equal to 1"]),
+    (*fleet(restarts={"us-east-1z": 1}), ["zone that the region does not have"]),
+    (*fleet(restarts={"us-east-1a": -1}), ["fleet.restarts.us-east-1a", "equal to 0"]),
+    (*fleet(restarts={"us-east-1a": "once"}), ["fleet.restarts.us-east-1a", "integer"]),
+    (*fleet(dropelts=40), ["unknown field", "dropelts"]),
+    (*of_leases(admission="QueueBuond"), ["leases.admission", "QueueBound"]),
+    (*of_leases(expired="drop"), ["leases.expired", "DoAnyway"]),
+    (*of_leases(dedupe=True), ["leases.dedupe", "string"]),
+    (*of_leases(retry=0), ["leases.retry", "string"]),
+    (*of_leases(order="Lifo"), ["leases.order", "RenewalsFirst"]),
+    (*of_leases(concurrency=4), ["leases.concurrency", "string"]),
+    (*of_leases(grace=False), ["leases.grace", "string"]),
+    (*of_leases(onStart="on"), ["leases.onStart", "Spread"]),
+    (*of_leases(onstart="Spread"), ["unknown field", "onstart"]),
+    (*of_leases(profile="aws"), ["leases.profile", "aws-2025"]),
+    (SCENARIO, "spec.region", {"fleet": {"timeoutMilliseconds": 9000}}, ["below durationSeconds"]),
+    (SCENARIO, "spec.region", {"fleet": {"restarts": {"a": 1}}}, ["that the region does not have"]),
+    (
+        SCENARIO,
+        "spec.arms.0.fleet",
+        {"heartbeatMilliseconds": 5000, "durationSeconds": 9},
+        ["must not exceed a third of durationSeconds"],
+    ),
+    (SCENARIO, "spec.arms.0.fleet", {"workers": 0}, ["arms[0].fleet.workers", "equal to 1"]),
+    (SCENARIO, "spec.arms.0.guards", {"leases": {"order": "Lifo"}}, ["leases.order", "Fifo"]),
+    (SCENARIO, "spec.arms.0.keeps", ["GoodPut"], ["keeps[0]", "Goodput"]),
+    (SCENARIO, "spec.timeline", [act({"role": "agent", "replicas": 0})], ["scale.role", "rack"]),
+    (SCENARIO, "spec.timeline", [order(command="throttle")], ["has an admitAtMost"]),
+    (
+        SCENARIO,
+        "spec.timeline",
+        [order(command="throttle", admitAtMost=-1)],
+        ["operator.admitAtMost", "equal to 0"],
+    ),
+    (SCENARIO, "spec.timeline", [order(command="freeze", admitAtMost=9)], ["has an admitAtMost"]),
+    (
+        SCENARIO,
+        "spec.timeline",
+        [order(command="thaw", zone="us-east-1a")],
+        ["restart, and nothing else, names a zone"],
+    ),
+    (
+        SCENARIO,
+        "spec.timeline",
+        [order(command="restart", zone="us-east-1z")],
+        ["a restart names a zone that the region does not have"],
+    ),
+    (
+        SCENARIO,
+        "spec.timeline",
+        [{"scale": SCALE, "when": {"leasesLost": 101}}],
+        ["when.leasesLost", "equal to 100"],
+    ),
+    (LEASE, "spec.droplet", "dröplet", ["spec.droplet", "should match"]),
+    (LEASE, "spec.droplet", "us-east-1a-r1-d2", ["metadata.name must be spec.droplet"]),
+    (LEASE, "metadata.name", "d" * 64, ["metadata.name", "63"]),
+    (LEASE, "metadata.name", "d" * 254, ["metadata.name"]),
+    (LEASE, "spec.zone", "", ["spec.zone", "should match"]),
+    (LEASE, "spec.rack", "first", ["spec.rack", "integer"]),
+    (LEASE, "spec.holder", "h" * 101, ["spec.holder", "100"]),
+    (LEASE, "spec.renewed", "yesterday", ["spec.renewed", "date-time"]),
+    (LEASE, "spec.renewed", "2025-10-20", ["spec.renewed", "date-time"]),
+    (LEASE, "spec.renewed", 1760942880, ["spec.renewed", "date-time"]),
+    (LEASE, "spec.renewed", "", ["spec.renewed", "date-time"]),
+    (LEASE, "spec.renewed", "1970-01-01T00:00:00Z", ["acquired must not be later than renewed"]),
+    (LEASE, "spec.acquired", "9999-12-31T23:59:59Z", ["acquired must not be later than renewed"]),
+    (LEASE, "spec.durationSeconds", 0, ["spec.durationSeconds", "equal to 1"]),
+    (LEASE, "spec.durationSeconds", 10**9, ["spec.durationSeconds", "86400"]),
+    (LEASE, "spec.heartbeatMilliseconds", 10_000, ["must not exceed a third of durationSeconds"]),
+    (LEASE, "spec.timeoutMilliseconds", 9000, ["must be below durationSeconds"]),
+    (LEASE, "spec.transitions", -1, ["spec.transitions", "equal to 0"]),
+    (LEASE, "spec.transitoins", 5, ["unknown field", "transitoins"]),
+    (LEASE, "status", {"phase": "Lost"}, ["status.phase", "Expired"]),
+    (RACK, "spec.packed", "aabb", ["packed must have two characters for each of droplets"]),
+    (RACK, "spec.packed", "a" * 1501, ["spec.packed", "1500"]),
+    (RACK, "spec.packed", "ä1€2--", ["spec.packed", "should match"]),
+    (RACK, "spec.droplets", 0, ["spec.droplets", "equal to 1"]),
+    (RACK, "spec.droplets", 4, ["packed must have two characters for each of droplets"]),
+    (RACK, "spec.rack", 2, ["a rack's lease is named <zone>-r<rack>"]),
+    (RACK, "metadata.name", "rack-1", ["a rack's lease is named <zone>-r<rack>"]),
+    (INSTANCE, "spec.action", "Launch", ["spec.action", "Reboot"]),
+    (INSTANCE, "spec.action", False, ["spec.action", "string"]),
+    (INSTANCE, "spec.zone", "üs-east", ["spec.zone", "should match"]),
+    (INSTANCE, "metadata.name", "I-1", ["metadata.name"]),
 ]
+BAD_CHANGES = [
+    (LEASE, "spec.transitions", 3, ["spec.transitions", "must not be below what it was"]),
+    (LEASE, "spec.droplet", "us-east-1a-r1-d2", ["droplet cannot be changed"]),
+    (LEASE, "spec.zone", "us-east-1b", ["zone cannot be changed"]),
+    (RACK, "spec.transitions", 0, ["spec.transitions", "must not be below what it was"]),
+    (RACK, "spec.rack", 2, ["rack cannot be changed"]),
+]
+"""Of objects that are there."""
 
 
-def rows() -> list[tuple[str, str, str, str]]:
-    """Kind, field, input, and the refusal of each case, asked for now."""
+Row = tuple[str, str, str, str]
+"""Kind, field, input, and the refusal."""
+
+
+def row_of(base: dict[str, Any], path: str, value: Any, printed: str) -> Row:
+    return str(base["kind"]), path, shown(value), gist(printed)
+
+
+def row_of_change(base: dict[str, Any], path: str, value: Any, printed: str) -> Row:
+    was: Any = base
+    for key in path.split("."):
+        was = was[key]
+    return str(base["kind"]), path, f"{shown(value)}, was {shown(was)}", gist(printed)
+
+
+def rows() -> list[Row]:
+    """Of each case, asked for now."""
     found = []
     for number, (base, path, value, _) in enumerate(BAD, start=1):
         print(f"\r{number}/{len(BAD)}", end="", flush=True)
-        said = gist(refusal(changed(base, path, value)))
-        found.append((str(base["kind"]), path, shown(value), said))
+        found.append(row_of(base, path, value, refusal(changed(base, path, value))))
     print()
+    for base, path, value, _ in BAD_CHANGES:
+        printed = refusal_of_change(base, changed(base, path, value))
+        found.append(row_of_change(base, path, value, printed))
     return found
 
 
-def table(found: list[tuple[str, str, str, str]]) -> str:
+def table(found: list[Row]) -> str:
     lines = ["| object | field | input | what the API server says |", "|---|---|---|---|"]
     lines += [f"| {k} | `{p}` | `{_cell(v)}` | {_cell(said)} |" for k, p, v, said in found]
     return "\n".join(lines) + "\n"

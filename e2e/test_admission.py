@@ -9,18 +9,33 @@ import yaml
 from e2e.bad_input import (
     ADDRESS,
     BAD,
+    BAD_CHANGES,
+    INSTANCE,
+    LEASE,
     PAGE,
     PLAN,
+    RACK,
     REGION,
     SCENARIO,
+    Row,
     changed,
-    gist,
     refusal,
-    shown,
+    refusal_of_change,
+    row_of,
+    row_of_change,
     table,
 )
 from e2e.cluster_tools import run
-from holdfast.core.guards import Cleanup, Fence, Rollback
+from holdfast.core.guards import (
+    AWS_2025,
+    AWS_LEASES,
+    SAFE_LEASES,
+    Cleanup,
+    Fence,
+    LeaseGuards,
+    Rollback,
+    effective,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -34,14 +49,46 @@ def test_bad_input_is_refused_with_field_and_bound(
     base: dict[str, Any], path: str, value: Any, says: list[str]
 ) -> None:
     printed = refusal(changed(base, path, value))
+    assert_says(printed, says, row_of(base, path, value, printed))
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "value", "says"),
+    BAD_CHANGES,
+    ids=[f"{b['kind']}-{p}" for b, p, _, _ in BAD_CHANGES],
+)
+def test_a_bad_change_is_refused_with_field_and_bound(
+    base: dict[str, Any], path: str, value: Any, says: list[str]
+) -> None:
+    printed = refusal_of_change(base, changed(base, path, value))
+    assert_says(printed, says, row_of_change(base, path, value, printed))
+
+
+def assert_says(printed: str, says: list[str], row: Row) -> None:
     assert printed, "it was taken"
     for word in says:
         assert word in printed
-    row = table([(base["kind"], path, shown(value), gist(printed))]).splitlines()[-1]
-    assert row in PAGE.read_text(), "docs/bad-input.md is stale: python -m e2e.bad_input"
+    line = table([row]).splitlines()[-1]
+    assert line in PAGE.read_text(), "docs/bad-input.md is stale: python -m e2e.bad_input"
 
 
-@pytest.mark.parametrize("base", [REGION, PLAN, SCENARIO], ids=lambda b: b["kind"])
+@pytest.mark.parametrize("base", [LEASE, RACK], ids=lambda b: b["kind"])
+def test_a_renewal_and_another_holder_are_taken(base: dict[str, Any]) -> None:
+    renewed = changed(base, "spec.renewed", "2025-10-20T06:48:06.000000Z")
+    assert refusal_of_change(base, renewed) == ""
+    taken = changed(changed(base, "spec.holder", "us-east-1a/another"), "spec.transitions", 5)
+    assert refusal_of_change(base, taken) == ""
+
+
+@pytest.mark.parametrize("base", [LEASE, RACK], ids=lambda b: b["kind"])
+def test_a_lease_that_nobody_ever_held_is_taken(base: dict[str, Any]) -> None:
+    bare = {k: v for k, v in base["spec"].items() if k in ("droplet", "zone", "rack", "droplets")}
+    assert refusal({**base, "spec": bare}) == ""
+
+
+@pytest.mark.parametrize(
+    "base", [REGION, PLAN, SCENARIO, LEASE, RACK, INSTANCE], ids=lambda b: b["kind"]
+)
 def test_what_the_bad_ones_are_made_of_is_good(base: dict[str, Any]) -> None:
     assert refusal(base) == ""
     assert refusal(changed(base, "metadata.labels", {"a": "b"})) == ""
@@ -57,6 +104,19 @@ def test_every_rung_is_taken_and_no_other(rungs: type[Fence | Cleanup | Rollback
             printed = refusal(changed(base, path, {"dns": {field: wrong}}))
             assert f"guards.dns.{field}" in printed
             assert all(f'"{rung}"' in printed for rung in rungs), "it says which there are"
+
+
+@pytest.mark.parametrize("profile", [AWS_LEASES, SAFE_LEASES], ids=["aws-2025", "safe"])
+def test_every_rung_of_the_lease_guards_is_taken(profile: LeaseGuards) -> None:
+    rungs = effective(AWS_2025, profile)["leases"]
+    for base, path in ((REGION, "spec.guards"), (SCENARIO, "spec.arms.0.guards")):
+        assert refusal(changed(base, path, {"leases": rungs})) == ""
+
+
+def test_a_fleet_of_any_mode_is_taken() -> None:
+    for fleet in ({}, {"mode": "Rack", "racks": 2000, "droplets": 500}, {"racks": 125}):
+        assert refusal(changed(REGION, "spec.fleet", fleet)) == ""
+        assert refusal(changed(SCENARIO, "spec.region", {"fleet": fleet})) == ""
 
 
 def test_a_plan_is_immutable() -> None:

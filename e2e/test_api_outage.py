@@ -137,7 +137,7 @@ def test_answers_stay_while_the_api_server_is_gone_and_flips_go_on_when_it_is_ba
 ) -> None:
     with running({"profile": "safe"}) as observer:
         processes = pods()
-        assert len(processes) == 5
+        assert len(processes) == 8
         try:
             take_away(how)
             gone = time.time()

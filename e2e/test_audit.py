@@ -15,6 +15,7 @@ from e2e.audit import (
     granted,
     never_used,
     not_granted,
+    of_leases,
     preconditions,
     request_of,
     requests_of,
@@ -284,6 +285,58 @@ def test_others_than_enactors_and_creations_are_not_asked() -> None:
     made = request("create", "services", {"metadata": {}})
     proof = preconditions([region(profile="safe"), other, made], ENACTORS)
     assert (proof.seen, proof.wrong) == ({}, [])
+
+
+# --- leases
+
+
+def renewal(resource: str = "dropletleases", body: Any = PUT, **about: Any) -> Request:
+    about = {"verb": "update", "account": "holdfast-leases", "role": "leases-arm", **about}
+    return request(about.pop("verb"), resource, body, group="holdfast.dev", **about)
+
+
+MANAGERS = {"holdfast-leases"}
+
+
+def test_every_renewal_is_asked_for_its_version_under_any_guards() -> None:
+    good = [renewal(), renewal(code=409), renewal("rackleases"), renewal(verb="create", body={})]
+    for made in (region(), region(profile="aws-2025"), region(profile="safe")):
+        proof = of_leases([made, *good], MANAGERS, SYSTEM)
+        assert proof.wrong == []
+        assert proof.seen == {"dropletleases": 2, "rackleases": 1}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        renewal(body={"metadata": {"name": "d"}}),
+        renewal(body={"metadata": {"resourceVersion": "7"}}),
+        renewal(body={"metadata": {"uid": "u", "resourceVersion": "0"}}),
+        renewal(body={"metadata": {"uid": "", "resourceVersion": "7"}}),
+        renewal(body=None),
+        renewal("rackleases", body={"metadata": {"uid": "u"}}),
+        renewal(verb="patch", body=TESTED),
+        renewal(verb="patch", body={"spec": {}}),
+        renewal(verb="delete", body={"preconditions": WHOLE}),
+        renewal(verb="deletecollection", body=None),
+        renewal(code=409, body={"metadata": {}}),
+    ],
+    ids=lambda r: f"{r.verb}-{r.resource}-{str(r.body)[:40]}",
+)
+def test_a_renewal_without_its_version_is_told(bad: Request) -> None:
+    proof = of_leases([renewal(), bad], MANAGERS, SYSTEM)
+    assert len(proof.wrong) == 1
+    assert bad.verb in proof.wrong[0]
+
+
+def test_others_leases_and_what_was_forbidden_are_not_judged() -> None:
+    hands = renewal(body={}, space="", account="somebody")
+    theirs = renewal(body={}, space="bench")
+    no = renewal(body={}, role="")
+    none = of_leases([], MANAGERS, SYSTEM)
+    assert of_leases([hands, theirs, no], MANAGERS, SYSTEM) == none
+    kubernetes = request("update", "leases", {}, account="holdfast-leases")
+    assert of_leases([kubernetes], MANAGERS, SYSTEM) == none
 
 
 # --- where ----------------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 HOLDFAST = Path(sys.executable).with_name("holdfast")
-ROLES = ["planner", "enactor-us-east-1a", "enactor-us-east-1b", "enactor-us-east-1c", "scenario"]
+ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
+ROLES = ["planner", "scenario", *(f"{role}-{z}" for role in ("enactor", "leases") for z in ZONES)]
 NAME = "calm"
 
 
@@ -250,6 +251,9 @@ def test_uninstall_is_refused_while_scenarios_exist_and_then_leaves_nothing_but_
         "regions.holdfast.dev",
         "dnsplans.holdfast.dev",
         "scenarios.holdfast.dev",
+        "dropletleases.holdfast.dev",
+        "rackleases.holdfast.dev",
+        "instances.holdfast.dev",
     }
     back = run(
         *("helm", "install", "holdfast", str(ROOT / "charts/holdfast"), "-n", SYSTEM),

@@ -50,7 +50,7 @@ def with_(body: Any, **more: Any) -> Any:
 def test_what_the_scenario_role_does_for_an_arm_is_taken() -> None:
     assert as_scenario_role(manifests.namespace(some_scenario(), "one")) == ""
     bindings = manifests.role_bindings(INSTALL)
-    assert len(bindings) == 3
+    assert len(bindings) == 4
     for binding in bindings:
         assert as_scenario_role(binding, ARM_SPACE) == ""
     assert as_scenario_role(manifests.coredns_binding(some_scenario(), "one", INSTALL)) == ""
