@@ -1,8 +1,9 @@
 """The lease manager of one zone: drives core's manager for every Region that has a fleet.
 
-Renewals do not go by Kopf: its diff of every event costs most of a millisecond and its own patches
-bear no precondition (docs/leases.md has the figures). What is not hot, the making of leases, their
-expiry, and the mending of what a hand has changed, is reconciled here beside them, once a second.
+Renewals do not go by Kopf: its own patches bear no precondition, its timers set finalizers, and a
+renewal costs half as much CPU again (docs/leases.md has the figures). What is not hot, the making
+of leases, their expiry, and the mending of what a hand has changed, is reconciled here beside them,
+once a second.
 """
 
 import asyncio
