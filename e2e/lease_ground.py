@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import dns.exception
 import dns.flags
 import dns.message
 import dns.rrset
@@ -316,7 +317,7 @@ class _Names(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(dns.exception.DNSException):
             query = dns.message.from_wire(data)
             answer = dns.message.make_response(query)
             answer.flags |= dns.flags.AA
