@@ -180,6 +180,13 @@ BAD = [
     (REGION, "spec.holds", [hold(at="trun")], ["spec.holds[0].at", "turn"]),
     (REGION, "spec.holds", [hold(zone="us-east-1z")], ["zone that the Region does not have"]),
     (REGION, "spec.holds", [hold(until={})], ["a hold needs an until"]),
+    (REGION, "spec.holds", [hold(role="leases")], ["lease managers are held at write"]),
+    (REGION, "spec.holds", [hold(at="write")], ["lease managers are held at write"]),
+    (REGION, "spec.holds", [hold(droplet="us-east-1a-r1-d1")], ["belong to role leases"]),
+    (REGION, "spec.holds", [hold(when={"leasesHeld": 100})], ["belong to role leases"]),
+    (REGION, "spec.holds", [hold(when={"leasesHeld": 0})], ["leasesHeld", "equal to 1"]),
+    (REGION, "spec.holds", [hold(until={"leasesLost": 101})], ["leasesLost", "100"]),
+    (REGION, "spec.holds", [hold(at="pick", endpoint="dynamodb")], ["an endpoint belongs to tree"]),
     (REGION, "metadata.name", "a" * 41, ["metadata.name", "40"]),
     (PLAN, "spec.planGeneration", 0, ["planGeneration", "equal to 1"]),
     (PLAN, "spec.planGeneration", 2**31, ["planGeneration", "2147483647"]),
@@ -346,6 +353,10 @@ BAD = [
     (*fleet(racks=0), ["fleet.racks", "equal to 1"]),
     (*fleet(racks=10001, mode="Rack"), ["fleet.racks", "10000"]),
     (*fleet(racks=126), ["fleet.droplets", "must not exceed 5000 in mode Droplet"]),
+    (
+        *fleet(mode="Rack", durationSeconds=4095),
+        ["fleet.durationSeconds", "must not exceed 4094 in mode Rack"],
+    ),
     (*fleet(droplets=501), ["fleet.droplets", "500"]),
     (*fleet(agents=21), ["fleet.agents", "20"]),
     (*fleet(mode="Racks"), ["fleet.mode", '"Rack"']),
@@ -436,7 +447,16 @@ BAD = [
     (INSTANCE, "spec.zone", "üs-east", ["spec.zone", "should match"]),
     (INSTANCE, "metadata.name", "I-1", ["metadata.name"]),
 ]
+FLEET = changed(
+    REGION,
+    "spec",
+    {"paused": True, "fleet": {"racks": 2, "droplets": 40, "mode": "Droplet"}},
+)
 BAD_CHANGES = [
+    (FLEET, "spec.fleet.racks", 3, ["spec.fleet.racks", "racks cannot be changed"]),
+    (FLEET, "spec.fleet.droplets", 41, ["spec.fleet.droplets", "droplets cannot be changed"]),
+    (FLEET, "spec.fleet.mode", "Rack", ["spec.fleet.mode", "mode cannot be changed"]),
+    (FLEET, "spec.fleet", None, ["a Region that has a fleet keeps it"]),
     (LEASE, "spec.transitions", 3, ["spec.transitions", "must not be below what it was"]),
     (LEASE, "spec.droplet", "us-east-1a-r1-d2", ["droplet cannot be changed"]),
     (LEASE, "spec.zone", "us-east-1b", ["zone cannot be changed"]),

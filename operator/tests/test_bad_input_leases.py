@@ -67,6 +67,10 @@ def hold(**told: Any) -> dict[str, Any]:
         ({"timeoutMilliseconds": 9000}, "9 s is not below durationSeconds, 9"),
         ({"renewMilliseconds": 501}, "0.501 s is more than establishMilliseconds, 0.5 s"),
         ({"racks": 126}, "5040 in all are more than 5000, the most in mode Droplet"),
+        (
+            {"mode": "Rack", "durationSeconds": 4095},
+            "4095 s is more than 4094, the most in mode Rack",
+        ),
         ({"restarts": {"us-east-1z": 1}}, "'us-east-1z' is no zone of the region"),
         ({"restarts": {A: -1}}, "restarts.us-east-1a: -1 is less than 0"),
         ({"restarts": {A: 10**7}}, "restarts.us-east-1a: 10000000 is more than 1000000"),

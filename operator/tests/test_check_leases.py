@@ -42,9 +42,9 @@ def test_within_the_default_bounds_a_lease_has_one_holder_and_nothing_late_count
     assert found.exhaustive
     assert (default.broken, default.stuck) == (frozenset(), 0)
     assert (found.states, found.worlds, found.transitions, found.depth) == (
-        251040,
+        155760,
         65,
-        1020678,
+        636854,
         22,
     )
 
@@ -52,11 +52,11 @@ def test_within_the_default_bounds_a_lease_has_one_holder_and_nothing_late_count
 @pytest.mark.parametrize(
     ("bounds", "pinned"),
     [
-        (CALM, (12658, 35, 30281, 18)),
-        (replace(CALM, ticks=6), (53135, 63, 133700, 20)),
-        (replace(CALM, crashes=1), (85076, 65, 252370, 22)),
-        (replace(CALM, lost_replies=1), (44484, 35, 144114, 19)),
-        (replace(CALM, agents=1), (89534, 100, 226111, 19)),
+        (CALM, (8392, 35, 20081, 18)),
+        (replace(CALM, ticks=6), (36695, 63, 91904, 20)),
+        (replace(CALM, crashes=1), (49858, 65, 151668, 20)),
+        (replace(CALM, lost_replies=1), (30342, 35, 97734, 19)),
+        (replace(CALM, agents=1), (56092, 100, 142051, 19)),
     ],
     ids=str,
 )
@@ -180,7 +180,9 @@ def test_who_knows_no_deadline_has_a_late_effect() -> None:
 
 
 def test_a_write_that_gives_more_than_its_check_was_queued_for() -> None:
-    assert loses(hand_over_model(CALM, dates_it_later)) == {"NoExpiredWorkDone": 4}
+    """And it is taken, too, as of when another still holds it."""
+    broken = {"NoExpiredWorkDone": 4, "SingleHolder": 10}
+    assert loses(hand_over_model(CALM, dates_it_later)) == broken
 
 
 def test_a_clock_that_is_ahead_by_half_a_lease_is_no_holder_s_friend() -> None:
@@ -230,8 +232,8 @@ def test_what_load_and_time_do_to_leases_is_not_looked_at(
 
 def test_the_document_has_its_bounds_beside_it() -> None:
     assert hand_over_document(hand_over(hand_over_model(CALM), CALM)) == {
-        "distinctStates": 12658,
-        "transitions": 30281,
+        "distinctStates": 8392,
+        "transitions": 20081,
         "depth": 18,
         "exhaustive": True,
         "invariantsBroken": [],
@@ -270,5 +272,5 @@ def test_an_arm_with_a_fleet_is_explored_for_its_leases_too(
     assert ("handOver" in document["arms"][0]) is told
     assert ("hand-over of a lease" in printed) is told
     if told:
-        assert document["arms"][0]["handOver"]["distinctStates"] == 251040
+        assert document["arms"][0]["handOver"]["distinctStates"] == 155760
         assert "exhaustive within 2 managers, 2 leases' time, crashes 1, lost replies 1" in printed

@@ -18,7 +18,7 @@ from typing import Any
 from holdfast.core.leases.attempt import Outcome, attempt
 from holdfast.core.leases.fleet import Fleet
 from holdfast.core.leases.instances import held_droplets
-from holdfast.core.leases.lease import Lease, may_take, supersedes
+from holdfast.core.leases.lease import Lease, supersedes
 from holdfast.core.leases.making import wanted
 from holdfast.core.leases.manager import Manager, Taken, end_of
 from holdfast.core.leases.report import report
@@ -405,10 +405,8 @@ class LeaseManager:
         known = self._leases.get(name)
         if known is None:
             outcome = Outcome("WriteConflict", told=f"{name} is not there")
-        elif not may_take(lease := self._worth(known), self._me, queued):
-            # It would be acquired as of when this was queued, and another held it then.
-            outcome = Outcome("LeaseOfAnother", told=f"held by {lease.holder}")
         else:
+            lease = self._worth(known)
             outcome = await calls.drive(attempt(self._me, lease, taken.cost, queued, deadline))
         lost_it = outcome.why == "WriteConflict" and known is not None
         if lost_it and self._leases.get(name) is known:  # the watch has not told of it yet

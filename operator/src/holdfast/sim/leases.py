@@ -189,18 +189,18 @@ class LeaseManager:
         name = manager.names[taken.work.unit]
         lease = self._leases[name]
         flow = attempt(self._me, lease, taken.cost, taken.work.queued, taken.deadline)
-        self._drive(flow, next(flow), lambda outcome: self._ended(manager, taken, outcome))
+        # In a turn of its own, as a task is on the cluster: it may end without a step.
+        self._client.later(0.0, lambda: self._drive(manager, taken, flow, None))
 
-    def _drive(self, flow: Attempt, step: Step, done: Callable[[Outcome], None]) -> None:
-        def answer(reply: StepReply) -> None:
-            try:
-                following = flow.send(reply)
-            except StopIteration as stop:
-                done(stop.value)
-                return
-            self._drive(flow, following, done)
-
-        self._perform(step, answer)
+    def _drive(
+        self, manager: Manager, taken: Taken, flow: Attempt, reply: StepReply | None
+    ) -> None:
+        try:
+            step = flow.send(reply)  # type: ignore[arg-type]  # None: it begins
+        except StopIteration as stop:
+            self._ended(manager, taken, stop.value)
+            return
+        self._perform(step, lambda told: self._drive(manager, taken, flow, told))
 
     def _perform(self, step: Step, then: Callable[[StepReply], None]) -> None:
         site = self._site

@@ -101,6 +101,9 @@ Attempt: TypeAlias = Generator[Step, StepReply, Outcome]
 def attempt(me: str, lease: Lease, cost: float, queued: float, deadline: float) -> Attempt:
     """A state check of `lease`, as it was last seen. `queued` and `deadline` in seconds of the
     epoch; `cost`: what it takes of a worker besides."""
+    if not may_take(lease, me, queued):
+        # It would be held as of when this was queued, and another held it then.
+        return Outcome("LeaseOfAnother", told=f"held by {lease.holder}")
     found = yield Spend(cost)
     found = yield Resolve()
     if isinstance(found, Failed) or not isinstance(found, Answered):
@@ -117,8 +120,6 @@ def attempt(me: str, lease: Lease, cost: float, queued: float, deadline: float) 
         return Outcome("AgentOfAnother", told=f"asked for {lease.name}, told of {speaks_for}")
     if said.now > deadline:
         return Outcome("Late", told=f"{said.now - deadline:.2f} s past its deadline")
-    if not may_take(lease, me, said.now):
-        return Outcome("LeaseOfAnother", told=f"held by {lease.holder}")
     wanted = renewed(lease, me, agent, queued, said.droplets)
     return _written(wanted, deadline, (yield Replace(wanted)))
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from holdfast.core.leases.lease import AGE_MAX
+
 OBJECTS_MAX = 5000
 """Lease objects of a zone, as the CRD has it: more leases take mode Rack."""
 
@@ -126,6 +128,11 @@ def broken_rules(fleet: Fleet) -> Iterator[tuple[str, str]]:
     if fleet.renew > fleet.establish:
         told = f"{fleet.renew:g} s is more than establishMilliseconds, {fleet.establish:g} s"
         yield "renewMilliseconds", told
+    if fleet.mode is Mode.RACK and fleet.duration > AGE_MAX:
+        yield (
+            "durationSeconds",
+            f"{fleet.duration:g} s is more than {AGE_MAX}, the most in mode Rack",
+        )
     if fleet.mode is Mode.DROPLET and fleet.leases > OBJECTS_MAX:
         told = f"{fleet.leases} in all are more than {OBJECTS_MAX}, the most in mode Droplet"
         yield "droplets", told
