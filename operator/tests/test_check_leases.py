@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.check.explorer import Explorer
 from holdfast.check.hand_over import HandOver, hand_over, hand_over_document, with_hand_over
-from holdfast.check.leases import DEFAULT, HandOverBounds, Kept, hand_over_model
+from holdfast.check.leases import DEFAULT, RACK, HandOverBounds, Kept, hand_over_model
 from holdfast.check.model import Actor, Model
 from holdfast.cli import main
 from holdfast.core.guards import SAFE as SAFE_DNS
@@ -19,7 +19,7 @@ from holdfast.core.intents import Get, Intent, Overwrite
 from holdfast.core.intents import Replace as Put
 from holdfast.core.invariants import Invariant
 from holdfast.core.leases.attempt import Attempt, attempt
-from holdfast.core.leases.lease import DropletLease
+from holdfast.core.leases.lease import Lease, RackLease, pack, unpack
 from holdfast.core.replies import Read, Reply
 from holdfast.core.scenario import Arm
 from holdfast.core.verdict import Outcome
@@ -57,6 +57,8 @@ def test_within_the_default_bounds_a_lease_has_one_holder_and_nothing_late_count
         (replace(CALM, crashes=1), (49858, 65, 151668, 20)),
         (replace(CALM, lost_replies=1), (30342, 35, 97734, 19)),
         (replace(CALM, agents=1), (56092, 100, 142051, 19)),
+        (RACK, (409412, 270, 1283364, 30)),
+        (replace(CALM, droplets=2, lost_replies=1), (252636, 140, 840172, 29)),
     ],
     ids=str,
 )
@@ -127,23 +129,19 @@ def without_a_version(wanted: Kept) -> Generator[Intent, Reply, Reply]:
     return (yield Overwrite(replace(wanted, uid="", resource_version="")))
 
 
-def takes_anybodys(
-    me: str, lease: DropletLease, cost: float, queued: float, deadline: float
-) -> Attempt:
+def takes_anybodys(me: str, lease: Lease, cost: float, queued: float, deadline: float) -> Attempt:
     """`may_take` ignored: whoever's it is, it is nobody's."""
     return attempt(me, replace(lease, holder=""), cost, queued, deadline)
 
 
 def knows_no_deadline(
-    me: str, lease: DropletLease, cost: float, queued: float, deadline: float
+    me: str, lease: Lease, cost: float, queued: float, deadline: float
 ) -> Attempt:
     del deadline
     return attempt(me, lease, cost, queued, float("inf"))
 
 
-def dates_it_later(
-    me: str, lease: DropletLease, cost: float, queued: float, deadline: float
-) -> Attempt:
+def dates_it_later(me: str, lease: Lease, cost: float, queued: float, deadline: float) -> Attempt:
     """As if it had been queued when it was due to end."""
     return attempt(me, lease, cost, queued + 1.0, deadline)
 
@@ -183,6 +181,27 @@ def test_a_write_that_gives_more_than_its_check_was_queued_for() -> None:
     """And it is taken, too, as of when another still holds it."""
     broken = {"NoExpiredWorkDone": 4, "SingleHolder": 10}
     assert loses(hand_over_model(CALM, dates_it_later)) == broken
+
+
+def answers_for_all(me: str, lease: Lease, cost: float, queued: float, deadline: float) -> Attempt:
+    """Of a rack: whoever answers, all its droplets are renewed."""
+    flow = attempt(me, lease, cost, queued, deadline)
+    reply: Any = None
+    while True:
+        try:
+            step = flow.send(reply)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        if isinstance(step, Put) and isinstance(step.obj, RackLease):
+            ages = unpack(step.obj.packed)
+            youngest = min(age for age in ages if age is not None)
+            step = Put(replace(step.obj, packed=pack([youngest] * len(ages))))
+        reply = yield step
+
+
+def test_a_droplet_of_a_rack_that_did_not_answer_is_not_renewed() -> None:
+    bounds = replace(CALM, droplets=2)
+    assert loses(hand_over_model(bounds, answers_for_all), bounds) == {"NoExpiredWorkDone": 5}
 
 
 def test_a_clock_that_is_ahead_by_half_a_lease_is_no_holder_s_friend() -> None:
@@ -239,6 +258,7 @@ def test_the_document_has_its_bounds_beside_it() -> None:
         "invariantsBroken": [],
         "bounds": {
             "managers": 2,
+            "droplets": 1,
             "ticks": 4,
             "crashes": 0,
             "lostReplies": 0,
@@ -257,6 +277,16 @@ spec:
   arms:
   - {name: fenced, guards: {dns: {fence: Generation}}, expect: OutagePrevented}
 """
+
+
+def test_a_rack_is_explored_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "leases.yaml", tmp_path / "result.json"
+    file.write_text(SCENARIO.replace("REGION", "fleet: {mode: Rack, droplets: 4}"))
+    assert main(["check", str(file), "--json", str(out)]) == 0
+    document = json.loads(out.read_text())
+    jsonschema.validate(document, json.loads((ROOT / "docs/result.schema.json").read_text()))
+    assert document["arms"][0]["handOver"]["bounds"]["droplets"] == 2
+    assert "hand-over of a lease, of a rack of 2 droplets" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("region", "told"), [("fleet: {droplets: 4}", True), ("", False)])

@@ -49,7 +49,7 @@ class HandOver:
 
 
 def hand_over(model: Model | None = None, bounds: HandOverBounds = DEFAULT) -> HandOver:
-    """Everything within the bounds, which are the model's. Deterministic; a second or two."""
+    """Everything within the bounds, which are the model's. Deterministic; seconds."""
     explorer = Explorer(model or hand_over_model(bounds))
     found = explorer.explore()
     traces = {
@@ -94,6 +94,7 @@ def hand_over_document(checked: HandOver) -> Json:
         "invariantsBroken": sorted(checked.broken),
         "bounds": {
             "managers": b.managers,
+            "droplets": b.droplets,
             "ticks": b.ticks,
             "crashes": b.crashes,
             "lostReplies": b.lost_replies,

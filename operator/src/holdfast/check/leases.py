@@ -1,5 +1,7 @@
 """One lease between its managers: every interleaving of their state checks, as a model.
 
+The lease is one droplet's, or that of a rack of them, packed.
+
 The checks are `attempt`s, the very flows that managers run. What they lean on besides the lease is
 one object, the clock: the time in ticks, and the agent's incarnation. A check reads it when it is
 queued and when the agent answers; its other calls bear nothing on the lease, so they are answered
@@ -26,26 +28,29 @@ from holdfast.core.leases.attempt import (
     StepReply,
     attempt,
 )
-from holdfast.core.leases.lease import DropletLease
+from holdfast.core.leases.lease import NEVER, DropletLease, Lease, RackLease, unpack
 from holdfast.core.objects import Stored
 from holdfast.core.replies import Read, Reply, Written
 
 LEASE_TICKS = 2.0
 TIMEOUT_TICKS = 1.0
 """So that there is a time in which a check is too late and its lease still runs."""
-NAME = "us-east-1a-r1-d1"
+NAME = "us-east-1a-r1"
 CLOCK = "now"
 MANAGERS = ("a", "b", "c")
 TIMELESS = "-"
 """The version of the clock: it is nobody's to write but the world's."""
-Check: TypeAlias = Callable[[str, DropletLease, float, float, float], Attempt]
+Check: TypeAlias = Callable[[str, Lease, float, float, float], Attempt]
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
+    """`answering`: the droplets that are well; the agent answers for these."""
+
     name: str
     tick: int = 0
     agent: int = 1
+    answering: int = 1
     uid: str = ""
     resource_version: str = ""
 
@@ -54,10 +59,10 @@ class Clock:
 class Kept:
     """The lease as it is stored, with notes of the checker's own. `promised`: the latest until
     which its holder has ever been told that it holds. `late`: the write was decided upon after its
-    deadline, or gives more than a timely one would have."""
+    deadline, or gives a droplet more than a timely one would have."""
 
     name: str
-    lease: DropletLease
+    lease: Lease
     promised: float = 0.0
     late: bool = False
     uid: str = ""
@@ -66,10 +71,12 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class HandOverBounds:
-    """`ticks`: how long time passes. `agents`: how often the agent starts anew. `ahead`: ticks that
+    """`droplets`: of the lease; more than one are a rack, and all but one of them may fall silent.
+    `ticks`: how long time passes. `agents`: how often the agent starts anew. `ahead`: ticks that
     the clock of the last manager is ahead of the others'."""
 
     managers: int = 2
+    droplets: int = 1
     ticks: int = 4
     crashes: int = 1
     lost_replies: int = 1
@@ -78,15 +85,17 @@ class HandOverBounds:
 
 
 DEFAULT = HandOverBounds()
+RACK = HandOverBounds(droplets=2, lost_replies=0)
+"""Of packed leases. With a lost reply besides it is 1.3 million states."""
 
 
 def hand_over_model(bounds: HandOverBounds = DEFAULT, check: Check = attempt) -> Model:
     """The system: managers that check one lease for ever, and a time that ends."""
     names = MANAGERS[: bounds.managers]
-    lease = DropletLease(NAME, "us-east-1a", 1, LEASE_TICKS)
+    clock = Clock(CLOCK, answering=bounds.droplets)
     return Model(
         actors=tuple(_manager(n, bounds.ahead if n == names[-1] else 0, check) for n in names),
-        objects={(Clock, CLOCK): Clock(CLOCK), (Kept, NAME): Kept(NAME, lease)},
+        objects={(Clock, CLOCK): clock, (Kept, NAME): Kept(NAME, _unheld(bounds.droplets))},
         environment=lambda objects: _world_goes_on(objects, bounds),
         broken_step=broken_step,
         goal=is_held,
@@ -95,6 +104,12 @@ def hand_over_model(bounds: HandOverBounds = DEFAULT, check: Check = attempt) ->
         restarts=True,
         project=_without_notes,
     )
+
+
+def _unheld(droplets: int) -> Lease:
+    if droplets == 1:
+        return DropletLease(NAME, "us-east-1a", 1, LEASE_TICKS)
+    return RackLease(NAME, "us-east-1a", 1, LEASE_TICKS, packed=NEVER * droplets)
 
 
 def _manager(name: str, ahead: int, check: Check) -> Actor:
@@ -116,7 +131,7 @@ def _round(
         if not isinstance(found, Read) or not isinstance(found.obj, Kept):
             return None
         known = found.obj
-    at, _ = queued
+    at = queued.now
     flow = check(me, _lease(known), 0.0, at, at + TIMEOUT_TICKS)
     outcome, written = yield from _checked(flow, me, known, at, ahead)
     if outcome.why in ("Late", "AgentSilent"):
@@ -128,7 +143,7 @@ def _checked(
     flow: Attempt, me: str, known: Kept, queued: float, ahead: int
 ) -> Generator[Intent, Reply, tuple[Outcome, Kept | None]]:
     """A check, its calls made in the model's world; and what it has written, by the reply."""
-    now, written = queued, None
+    said, written = Answered(queued), None
     reply: StepReply | None = None
     while True:
         try:
@@ -137,39 +152,51 @@ def _checked(
             return stop.value, written
         match asked:
             case AskAgent():
-                said = yield from _time(ahead)
-                now, agent = said or (now, "")
-                reply = Answered(now, (NAME, agent)) if said else Failed(now, "silent")
+                found = yield from _time(ahead)
+                said = found or said
+                reply = found or Failed(said.now, "silent")
             case Replace(wanted):
-                assert isinstance(wanted, DropletLease)
-                late = now > queued + TIMEOUT_TICKS
-                reply = yield Replace(_kept(wanted, known, me, queued, late))
+                assert isinstance(wanted, DropletLease | RackLease)
+                reply = yield Replace(_kept(wanted, known, me, queued, said))
                 if isinstance(reply, Written) and isinstance(reply.obj, Kept):
                     written = reply.obj
-                    reply = Written(_lease(written), now)
+                    reply = Written(_lease(written), said.now)
             case _:
-                reply = Answered(now, ("10.0.0.1",))
+                reply = Answered(said.now, ("10.0.0.1",))
 
 
-def _time(ahead: int) -> Generator[Intent, Reply, tuple[float, str] | None]:
-    """The time by the manager's own clock, and who answers for the droplet; None: nobody did."""
+def _time(ahead: int) -> Generator[Intent, Reply, Answered | None]:
+    """The time by the manager's own clock, and what the agent says at it; None: nobody did."""
     found = yield Get(Clock, CLOCK)
     if not isinstance(found, Read) or not isinstance(found.obj, Clock):
         return None
-    return float(found.obj.tick + ahead), f"agent-{found.obj.agent}"
+    clock = found.obj
+    told = (NAME, f"agent-{clock.agent}")
+    return Answered(float(clock.tick + ahead), told, frozenset(range(clock.answering)))
 
 
-def _lease(kept: Kept) -> DropletLease:
+def _lease(kept: Kept) -> Lease:
     return replace(kept.lease, uid=kept.uid, resource_version=kept.resource_version)
 
 
-def _kept(wanted: DropletLease, seen: Kept, me: str, queued: float, late: bool) -> Kept:
+def _kept(wanted: Lease, seen: Kept, me: str, queued: float, said: Answered) -> Kept:
     """What is written, under the uid and version that the check has in mind."""
     before = seen.promised if seen.lease.holder == me else 0.0
-    beyond = wanted.expires > max(queued + LEASE_TICKS, before)
+    had = _ends(seen.lease) if seen.lease.holder == me else [0.0] * len(_ends(wanted))
+    timely = [queued + LEASE_TICKS if i in said.droplets else 0.0 for i in range(len(had))]
+    beyond = any(e > max(t, h) for e, t, h in zip(_ends(wanted), timely, had, strict=True))
+    late = said.now > queued + TIMEOUT_TICKS or beyond
     bare = replace(wanted, uid="", resource_version="", acquired=0.0, transitions=0)
     promised = max(before, wanted.expires)
-    return Kept(NAME, bare, promised, late or beyond, wanted.uid, wanted.resource_version)
+    return Kept(NAME, bare, promised, late, wanted.uid, wanted.resource_version)
+
+
+def _ends(lease: Lease) -> list[float]:
+    """Of each of its droplets, until when it is held; 0 for never."""
+    if isinstance(lease, DropletLease):
+        return [lease.expires]
+    began = lease.renewed + lease.seconds
+    return [0.0 if age is None else began - age for age in unpack(lease.packed)]
 
 
 def _world_goes_on(objects: Objects, bounds: HandOverBounds) -> Iterable[tuple[str, Intent]]:
@@ -178,6 +205,8 @@ def _world_goes_on(objects: Objects, bounds: HandOverBounds) -> Iterable[tuple[s
         yield "time passes", Replace(replace(clock, tick=clock.tick + 1))
     if clock.agent <= bounds.agents:
         yield "the agent starts anew", Replace(replace(clock, agent=clock.agent + 1))
+    if clock.answering > 1:
+        yield "a droplet falls silent", Replace(replace(clock, answering=clock.answering - 1))
 
 
 def _clock(objects: Objects) -> Clock:

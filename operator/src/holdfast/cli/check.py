@@ -13,6 +13,7 @@ from rich.table import Table
 from holdfast.check.dns import Setting, setting_of
 from holdfast.check.explorer import TooLarge
 from holdfast.check.hand_over import HandOver, hand_over, with_hand_over
+from holdfast.check.leases import DEFAULT, RACK
 from holdfast.check.report import Checked, Json, arm_document, check
 from holdfast.cli.files import ForPeople, read_scenario
 from holdfast.cli.simulate import write_json
@@ -22,6 +23,7 @@ from holdfast.core.bounds import Bounds
 from holdfast.core.document import result_document
 from holdfast.core.guards import DnsGuards
 from holdfast.core.invariants import Invariant
+from holdfast.core.leases.fleet import Mode
 from holdfast.core.scenario import Arm, Scenario, scenario_of
 from holdfast.core.verdict import Verdict, guard_yaml
 
@@ -86,7 +88,7 @@ def _check(arguments: argparse.Namespace) -> int:
     whole = not (arguments.first or arguments.deep)
     documents: list[Json] = []
     done: dict[tuple[DnsGuards, Setting], tuple[str, Checked]] = {}
-    leases = hand_over() if any(arm.fleet for arm in arms) else None
+    leases = {mode: explore_lease(console, mode) for mode in _modes(arms)}
     for arm in arms:
         setting = _setting(arm, scenario.region["endpoints"], bounds)
         same = arm.guards, setting
@@ -95,12 +97,12 @@ def _check(arguments: argparse.Namespace) -> int:
             checked = explore_arm(console, arm, setting, bounds, whole, arguments.max_states)
             done[same] = arm.name, checked
         document = arm_document(arm, bounds, checked)
-        if arm.fleet and leases:
-            document = with_hand_over(arm, document, leases)
+        if arm.fleet:
+            document = with_hand_over(arm, document, leases[arm.fleet.mode])
         documents.append(document)
         print_arm(console, document, like, arguments.traces)
-    if leases:
-        print_hand_over(console, leases)
+    for mode, found in leases.items():
+        print_hand_over(console, mode, found)
     result = result_document(scenario.name, "check", scenario.seed, documents)
     colour = COLOURS[result["verdict"]]
     console.print(f"\nScenario [bold]{scenario.name}[/]: [{colour}]{result['verdict']}[/]")
@@ -196,13 +198,24 @@ def print_arm(console: Console, arm: Json, like: str = "", traces: bool = False)
         console.print(f"  {', '.join(held)} would have held with [bold]{guard_yaml(guard)}[/]")
 
 
-def print_hand_over(console: Console, leases: HandOver) -> None:
-    """One lease between its managers: the same for all arms with a fleet, for no guard bears on
-    it."""
+def _modes(arms: Sequence[Arm]) -> tuple[Mode, ...]:
+    """Of the fleets that there are, in their order."""
+    return tuple(dict.fromkeys(arm.fleet.mode for arm in arms if arm.fleet))
+
+
+def explore_lease(console: Console, mode: Mode) -> HandOver:
+    """One lease between its managers: the same for all arms of a mode, for no guard bears on it."""
+    bounds = RACK if mode is Mode.RACK else DEFAULT
+    with console.status("exploring the hand-over of a lease"):
+        return hand_over(bounds=bounds)
+
+
+def print_hand_over(console: Console, mode: Mode, leases: HandOver) -> None:
     b, found = leases.bounds, leases.found
+    of = f", of a rack of {b.droplets} droplets" if mode is Mode.RACK else ""
     broken = ", ".join(sorted(leases.broken)) or "none"
     console.print(
-        f"\n[bold]hand-over of a lease[/]\n  invariants broken: {broken}\n"
+        f"\n[bold]hand-over of a lease[/]{of}\n  invariants broken: {broken}\n"
         f"  exhaustive within {b.managers} managers, {b.ticks / 2:g} leases' time, "
         f"crashes {b.crashes}, lost replies {b.lost_replies}:\n"
         f"  {found.states:,} states, {found.worlds:,} worlds, {found.transitions:,} transitions, "
