@@ -1,6 +1,6 @@
 """Leases to Kubernetes objects and back."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from holdfast.core.leases.lease import DropletLease, Lease, RackLease, pack
 from holdfast.core.names import MANAGED_LABEL, ZONE_LABEL
@@ -23,7 +23,7 @@ LEASE = DropletLease(
     phase="Held",
 )
 RACK = RackLease(
-    **{name: getattr(LEASE, name) for name in LEASE.__slots__} | {"name": "us-east-1a-r1"},
+    **asdict(LEASE) | {"name": "us-east-1a-r1"},
     packed=pack([0, 5, None]),
 )
 

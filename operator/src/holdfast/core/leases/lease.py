@@ -18,10 +18,11 @@ AGE_MAX = 64 * 64 - 2
 
 
 @dataclass(frozen=True, slots=True)
-class DropletLease:
-    """`holder` is `<zone>/<pod uid>`, "" for nobody. `agent`: the incarnation of the rack's agent
-    that has last answered; what another answers establishes anew. `heartbeat` and `timeout` are
-    told for people and checked by the API server. `why`: for people, of one that ran out."""
+class _Term:
+    """What both say. `holder` is `<zone>/<pod uid>`, "" for nobody. `agent`: the incarnation of the
+    rack's agent that has last answered; what another answers establishes anew. `heartbeat` and
+    `timeout` are told for people and checked by the API server. `why`: for people, of one that ran
+    out."""
 
     name: str
     zone: str
@@ -38,6 +39,11 @@ class DropletLease:
     timeout: float = 0.0
     phase: str = "Pending"
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DropletLease(_Term):
+    """The lease of one droplet."""
 
     @property
     def expires(self) -> float:
@@ -53,26 +59,11 @@ class DropletLease:
 
 
 @dataclass(frozen=True, slots=True)
-class RackLease:
+class RackLease(_Term):
     """The leases of a rack's droplets. `packed`: two digits for each, its age in seconds at
     `renewed`; `__` for one that was never held. A packed string costs the API server a twentieth of
     a list of objects."""
 
-    name: str
-    zone: str
-    rack: int
-    seconds: float
-    holder: str = ""
-    agent: str = ""
-    acquired: float = 0.0
-    renewed: float = 0.0
-    transitions: int = 0
-    uid: str = ""
-    resource_version: str = ""
-    heartbeat: float = 0.0
-    timeout: float = 0.0
-    phase: str = "Pending"
-    why: str = ""
     packed: str = ""
 
     @property
