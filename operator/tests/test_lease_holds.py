@@ -176,7 +176,7 @@ def test_a_manager_stands_before_its_write_and_so_does_all_of_it() -> None:
         await until(lambda: bool(stub.told))
         assert actor_of("", stub.told[0]["leases/us-east-1a"]).hold == "hold-1"
         other = asyncio.create_task(stage.attempt())
-        beside = asyncio.create_task(stage.role._write(LEASE))
+        beside = asyncio.create_task(stage.role._book.write(LEASE))
         pump = asyncio.create_task(stage.role._standing.until_free())
         await asyncio.sleep(0.05)
         assert not any(task.done() for task in (caught, other, beside, pump))

@@ -16,10 +16,11 @@ from holdfast.core.leases.lease import DropletLease, Lease, may_take
 from holdfast.core.leases.manager import Manager
 from holdfast.core.reasons import Notice, Reason
 from holdfast.core.region import region_of
-from holdfast.live import lease_role
+from holdfast.live import lease_book
 from holdfast.live.api import Answer, ApiError
+from holdfast.live.lease_book import FUTURE_SECONDS
 from holdfast.live.lease_calls import LeaseCalls
-from holdfast.live.lease_role import FUTURE_SECONDS, LeaseManager
+from holdfast.live.lease_role import LeaseManager
 from holdfast.live.lease_wire import by_a_hand, digest, parse_lease, stamp
 from holdfast.live.watch import follow
 
@@ -39,24 +40,24 @@ class Stage:
         region = region_of("ns", "us-east-1", SPEC)
         api: Any = self.shelf
         self.role = LeaseManager(api, ZONE, ME, region, RAW)
-        self.role._notices.tell = self.heard.append  # type: ignore[method-assign]
+        self.role._book._tell = self.heard.append
         self.role._index = {FIRST: 0, SECOND: 1}
-        self.role._synced = True
+        self.role._book.synced = True
 
     def see(self, raw: dict[str, Any]) -> None:
         told = digest(raw)
-        self.role._seen(told["value"], told["hand"])
+        self.role._book.seen(told["value"], told["hand"])
 
     def there(self, name: str = FIRST) -> Lease:
         return parse_lease(self.shelf.leases[name])
 
     async def held(self) -> None:
         """Both leases made, and held by us since a second ago."""
-        await self.role._make(FLEET)
+        await self.role._book.make(FLEET)
         for name in (FIRST, SECOND):
             now = self.role.clock() - 1.0
             mine = replace(self.there(name), holder=ME, agent="a", phase="Held", transitions=1)
-            await self.role._write(replace(mine, acquired=now, renewed=now))
+            await self.role._book.write(replace(mine, acquired=now, renewed=now))
 
     async def settle(self) -> None:
         while self.role._tasks:
@@ -80,8 +81,8 @@ def on(story: Callable[[Stage], Awaitable[None]], seconds: float = 5) -> None:
 
 def test_what_is_missing_is_made_once() -> None:
     async def story(stage: Stage) -> None:
-        await stage.role._make(FLEET)
-        await stage.role._make(FLEET)
+        await stage.role._book.make(FLEET)
+        await stage.role._book.make(FLEET)
         assert stage.shelf.sent == [("POST", FIRST), ("POST", SECOND)]
         assert stage.heard == []
 
@@ -89,15 +90,15 @@ def test_what_is_missing_is_made_once() -> None:
 
 
 def test_one_lost_answer_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease_role, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(lease_book, "ANSWER_SECONDS", 0.05)
 
     async def story(stage: Stage) -> None:
         stage.shelf.lost = 1
-        await stage.role._make(FLEET)
-        assert set(stage.role._leases) == {SECOND}
-        await stage.role._make(FLEET)  # it is there after all: it is read
+        await stage.role._book.make(FLEET)
+        assert set(stage.role._book.leases) == {SECOND}
+        await stage.role._book.make(FLEET)  # it is there after all: it is read
         assert stage.shelf.sent[-2:] == [("POST", FIRST), ("GET", FIRST)]
-        assert set(stage.role._leases) == {FIRST, SECOND}
+        assert set(stage.role._book.leases) == {FIRST, SECOND}
 
     on(story)
 
@@ -105,9 +106,9 @@ def test_one_lost_answer_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatc
 def test_a_lease_that_was_deleted_is_made_anew_and_then_told() -> None:
     async def story(stage: Stage) -> None:
         await stage.held()
-        stage.role._deleted(parse_lease(stage.shelf.delete(FIRST)))
+        stage.role._book.deleted(parse_lease(stage.shelf.delete(FIRST)))
         assert stage.heard == [], "it may only have lost its labels"
-        await stage.role._make(FLEET)
+        await stage.role._book.make(FLEET)
         assert stage.reasons == [Reason.LEASE_DELETED]
         assert stage.there().holder == ""
 
@@ -120,12 +121,12 @@ def test_a_lease_whose_labels_were_taken_off_gets_them_back() -> None:
     async def story(stage: Stage) -> None:
         await stage.held()
         stage.shelf.take_labels_off(FIRST)
-        stage.role._deleted(stage.role._leases[FIRST])
-        await stage.role._make(FLEET)
+        stage.role._book.deleted(stage.role._book.leases[FIRST])
+        await stage.role._book.make(FLEET)
         assert stage.shelf.leases[FIRST]["metadata"]["labels"]["holdfast.dev/zone"] == ZONE
         assert stage.reasons == [Reason.LEASE_EDITED]
         assert "labels" in stage.heard[0].message
-        assert stage.role._leases[FIRST].holder == ME
+        assert stage.role._book.leases[FIRST].holder == ME
 
     on(story)
 
@@ -214,15 +215,15 @@ def test_a_lease_of_the_future_is_none() -> None:
         lease = DropletLease(FIRST, ZONE, 1, 9.0, holder=OTHER, acquired=now, renewed=now)
 
         def may(**changed: Any) -> bool:
-            return may_take(stage.role._worth(replace(lease, **changed)), ME, now)
+            return may_take(stage.role._book.worth(replace(lease, **changed)), ME, now)
 
         assert not may()
         assert not may(renewed=now + 600.0), "their clock may be wrong, or ours"
         assert may(renewed=now + FUTURE_SECONDS + 60.0)
-        ours = stage.role._worth(replace(lease, holder=ME, renewed=now + 600.0))
+        ours = stage.role._book.worth(replace(lease, holder=ME, renewed=now + 600.0))
         assert ours.expires < now, "our clock has gone back: it is acquired anew"
         near = replace(lease, holder=ME, renewed=now + 1.0)
-        assert stage.role._worth(near) == near
+        assert stage.role._book.worth(near) == near
 
     on(story)
 
@@ -231,8 +232,8 @@ def test_what_is_stamped_with_the_last_second_there_is_can_be_said_to_have_run_o
     async def story(stage: Stage) -> None:
         await stage.held()
         raw = stage.shelf.edit(FIRST, renewed=YEAR_9999, holder=OTHER)
-        stage.role._leases[FIRST] = parse_lease(raw)
-        await stage.role._say_expired()
+        stage.role._book.leases[FIRST] = parse_lease(raw)
+        await stage.role._book.say_expired("")
         assert stage.there().phase == "Expired"
 
     on(story)
@@ -283,7 +284,7 @@ def test_a_conflict_of_which_the_watch_has_not_told_is_read() -> None:
         assert manager.figures.conflicts == 1
         stage.shelf.delete(FIRST)
         await one_attempt(stage, Calls(Outcome("WriteConflict", told="Absent")))
-        assert FIRST not in stage.role._leases, "it is made anew"
+        assert FIRST not in stage.role._book.leases, "it is made anew"
 
     on(story)
 
@@ -313,8 +314,8 @@ def test_a_lease_that_ran_out_after_the_check_was_queued_is_not_taken() -> None:
     async def story(stage: Stage) -> None:
         await stage.held()
         now = stage.role.clock()
-        theirs = replace(stage.role._leases[FIRST], holder=OTHER, renewed=now - 8.99)
-        stage.role._leases[FIRST] = theirs
+        theirs = replace(stage.role._book.leases[FIRST], holder=OTHER, renewed=now - 8.99)
+        stage.role._book.leases[FIRST] = theirs
         manager = await one_attempt(stage, Unasked())
         assert manager.figures.theirs == 1
 
