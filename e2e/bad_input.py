@@ -440,6 +440,7 @@ BAD = [
     (RACK, "spec.packed", "ä1€2--", ["spec.packed", "should match"]),
     (RACK, "spec.droplets", 0, ["spec.droplets", "equal to 1"]),
     (RACK, "spec.droplets", 4, ["packed must have two characters for each of droplets"]),
+    (RACK, "spec.durationSeconds", 4095, ["spec.durationSeconds", "must not exceed 4094"]),
     (RACK, "spec.rack", 2, ["a rack's lease is named <zone>-r<rack>"]),
     (RACK, "metadata.name", "rack-1", ["a rack's lease is named <zone>-r<rack>"]),
     (INSTANCE, "spec.action", "Launch", ["spec.action", "Reboot"]),
@@ -453,9 +454,9 @@ FLEET = changed(
     {"paused": True, "fleet": {"racks": 2, "droplets": 40, "mode": "Droplet"}},
 )
 BAD_CHANGES = [
-    (FLEET, "spec.fleet.racks", 3, ["spec.fleet.racks", "racks cannot be changed"]),
-    (FLEET, "spec.fleet.droplets", 41, ["spec.fleet.droplets", "droplets cannot be changed"]),
-    (FLEET, "spec.fleet.mode", "Rack", ["spec.fleet.mode", "mode cannot be changed"]),
+    (FLEET, "spec.fleet.racks", 3, ["spec.fleet", "racks, droplets and mode cannot be changed"]),
+    (FLEET, "spec.fleet.droplets", 41, ["spec.fleet", "droplets and mode cannot be changed"]),
+    (FLEET, "spec.fleet.mode", "Rack", ["spec.fleet", "droplets and mode cannot be changed"]),
     (FLEET, "spec.fleet", None, ["a Region that has a fleet keeps it"]),
     (LEASE, "spec.transitions", 3, ["spec.transitions", "must not be below what it was"]),
     (LEASE, "spec.droplet", "us-east-1a-r1-d2", ["droplet cannot be changed"]),
