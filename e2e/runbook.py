@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUNBOOK = Path(__file__).resolve().parent.parent / "docs/runbook.md"
-ALONE = "With kubectl alone"
+ALONE = "## With kubectl alone"
+LEASES = "## Leases that do not come back"
+LEASES_ALONE = "### The same with kubectl alone"
 _BLOCK = re.compile(r"```sh\n(?P<script>.*?)```\n```text\n(?P<prints>.*?)```", re.DOTALL)
 
 
@@ -34,12 +36,36 @@ def blocks(text: str) -> list[Block]:
 
 
 def with_holdfast(text: str) -> list[Block]:
-    """What is done with our own command."""
-    return blocks(text.partition(f"\n## {ALONE}\n")[0])
+    """What is done with our own command, where a name answers nothing."""
+    return blocks(_before(text, ALONE))
 
 
 def with_kubectl(text: str) -> list[Block]:
-    return blocks(text.partition(f"\n## {ALONE}\n")[2])
+    return blocks(_before(_after(text, ALONE), LEASES))
+
+
+def leases_with_holdfast(text: str) -> list[Block]:
+    """The same, where leases do not come back."""
+    return blocks(_before(_after(text, LEASES), LEASES_ALONE))
+
+
+def leases_with_kubectl(text: str) -> list[Block]:
+    return blocks(_after(text, LEASES_ALONE))
+
+
+def _before(text: str, heading: str) -> str:
+    return _parts(text, heading)[0]
+
+
+def _after(text: str, heading: str) -> str:
+    return _parts(text, heading)[1]
+
+
+def _parts(text: str, heading: str) -> tuple[str, str]:
+    before, found, after = text.partition(f"\n{heading}\n")
+    if not found:
+        raise ValueError(f"the runbook has no heading {heading!r}")
+    return before, after
 
 
 _DIFFERS = (
@@ -47,8 +73,9 @@ _DIFFERS = (
     (re.compile(r"us-east-1[a-z]/[-0-9a-f]{36}"), "<enactor>"),
     (re.compile(r"-[0-9a-f]{8}-v"), "-<uid>-v"),
     (re.compile(r"\d+"), "0"),
+    (re.compile("[\u2500-\u257f]+"), "|"),
 )
-"""What is never the same twice: times, who won, uids, numbers."""
+"""What is never the same twice: times, who won, uids, numbers, the widths of a table's columns."""
 
 
 def kinds(printed: str, words: int) -> set[str]:
