@@ -451,12 +451,23 @@ BAD = [
 FLEET = changed(
     REGION,
     "spec",
-    {"paused": True, "fleet": {"racks": 2, "droplets": 40, "mode": "Droplet"}},
+    {
+        "paused": True,
+        "fleet": {
+            "racks": 2,
+            "droplets": 40,
+            "mode": "Droplet",
+            "agents": 1,
+            "durationSeconds": 9,
+        },
+    },
 )
 BAD_CHANGES = [
-    (FLEET, "spec.fleet.racks", 3, ["spec.fleet", "racks, droplets and mode cannot be changed"]),
-    (FLEET, "spec.fleet.droplets", 41, ["spec.fleet", "droplets and mode cannot be changed"]),
-    (FLEET, "spec.fleet.mode", "Rack", ["spec.fleet", "droplets and mode cannot be changed"]),
+    (FLEET, "spec.fleet.racks", 3, ["spec.fleet", "a fleet is made once", "racks"]),
+    (FLEET, "spec.fleet.droplets", 41, ["spec.fleet", "a fleet is made once", "droplets"]),
+    (FLEET, "spec.fleet.mode", "Rack", ["spec.fleet", "a fleet is made once", "mode"]),
+    (FLEET, "spec.fleet.agents", 2, ["spec.fleet", "a fleet is made once", "agents"]),
+    (FLEET, "spec.fleet.durationSeconds", 90, ["a fleet is made once", "durationSeconds"]),
     (FLEET, "spec.fleet", None, ["a Region that has a fleet keeps it"]),
     (LEASE, "spec.transitions", 3, ["spec.transitions", "must not be below what it was"]),
     (LEASE, "spec.droplet", "us-east-1a-r1-d2", ["droplet cannot be changed"]),

@@ -270,7 +270,16 @@ def test_the_map_agrees_with_the_formulas_away_from_their_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [["--vary=retention=1"], ["--arm=x"], ["--seeds=3"], ["--jobs=0"], ["--picture=x.y"]]
+    "options",
+    [
+        ["--vary=retention=1"],
+        ["--arm=x"],
+        ["--seeds=3"],
+        ["--hours=2"],
+        ["--seed=7"],
+        ["--jobs=0"],
+        ["--picture=x.y"],
+    ],
 )
 def test_the_map_refuses_what_is_for_another_sweep(
     options: list[str], capsys: pytest.CaptureFixture[str]

@@ -62,8 +62,8 @@ def alone(found: list[Told]) -> Told:
             replace(ALL, queue=5, throttle=5),
             Reason.LEASE_THROTTLED,
             "",
-            "1 state check of us-east-1a not queued: a human lets 5 wait, 5 do now "
-            "(spec.fleet.admitAtMost)",
+            "1 state check of us-east-1a not queued: a human lets 5 wait or be under way, 5 wait "
+            "and 0 are under way now (spec.fleet.admitAtMost)",
         ),
         (
             Figures(dropped=3),

@@ -322,6 +322,30 @@ def test_a_lease_that_ran_out_after_the_check_was_queued_is_not_taken() -> None:
     on(story)
 
 
+# --- reports
+
+
+def test_a_manager_that_has_nothing_new_reports_that_it_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its last words stand there when it is gone: they bear a time."""
+
+    async def story(stage: Stage) -> None:
+        role, times = stage.role, iter([100.0, 104.0, 105.5])
+        role._manager = Manager(FLEET, role.region.lease_guards, (FIRST, SECOND), 1e9, lambda: 0.5)
+        monkeypatch.setattr(role, "_now", lambda: next(times))
+        monkeypatch.setattr(role._notices, "look", lambda *_: None)
+        for _ in range(3):
+            await role._tell()
+        first, then = stage.shelf.told
+        assert {k: v for k, v in first.items() if k != "reported"} == {
+            k: v for k, v in then.items() if k != "reported"
+        }
+        assert first["reported"] <= then["reported"] <= stamp(time.time() + 1)
+
+    on(story)
+
+
 # --- watches that end
 
 

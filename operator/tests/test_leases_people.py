@@ -14,7 +14,7 @@ from holdfast.cli import main, parser
 from holdfast.cli.cluster import home_of
 from holdfast.cli.desk import Desk, Wish
 from holdfast.cli.files import ForPeople
-from holdfast.cli.leases_status import show, story, wasted_share
+from holdfast.cli.leases_status import show, silent_for, story, wasted_share
 from holdfast.cli.teller import Teller
 from holdfast.core.acts import Order
 from holdfast.core.guards import AWS_LEASES
@@ -22,6 +22,7 @@ from holdfast.core.leases.fleet import Fleet, Mode
 from holdfast.core.leases.manager import Manager
 from holdfast.core.leases.report import report
 from holdfast.live.api import Answer
+from holdfast.live.lease_wire import stamp
 from holdfast.live.wire import GROUP_PATH
 
 SPACE = "lease-collapse-aws-2025"
@@ -92,8 +93,9 @@ def test_a_throttle_bounds_the_queues_under_a_test_of_what_was_read() -> None:
         {"op": "add", "path": "/spec/fleet/admitAtMost", "value": 6},
     ]
     assert fleet_of(api) == {"racks": 1, "droplets": 40, "admitAtMost": 6}
-    assert recorded(api) == [("OperatorThrottled", "alice: at most 6 state checks wait in a queue")]
-    assert "at most 6 state checks wait in each zone's queue" in said
+    told = "at most 6 state checks wait or are under way in each zone"
+    assert recorded(api) == [("OperatorThrottled", f"alice: {told}")]
+    assert told in said
     assert f"holdfast leases restart -n {SPACE} drops it" in said
 
 
@@ -264,6 +266,9 @@ def test_the_parsers_ask_for_what_they_need(capsys: pytest.CaptureFixture[str]) 
 # --- status ---------------------------------------------------------------------------------------
 
 
+NOW = 1_800_000_000.0
+
+
 def said(**fields: Any) -> dict[str, Any]:
     """Of a zone where all is well."""
     well: dict[str, Any] = {
@@ -279,6 +284,7 @@ def said(**fields: Any) -> dict[str, Any]:
         "late": 6,
         "failed": 4,
         "lastFailure": "",
+        "reported": stamp(NOW - 3),
     }
     return well | fields
 
@@ -300,7 +306,7 @@ BACK = said(held=12, bound=6, queue=3, lastFailure="us-east-1a-r1-d7: NameEmpty:
 
 def shown(api: Shelf) -> str:
     out = io.StringIO()
-    show(Console(file=out, width=118, highlight=False), asyncio.run(home_of(api, SPACE)))
+    show(Console(file=out, width=118, highlight=False), asyncio.run(home_of(api, SPACE)), NOW)
     return out.getvalue()
 
 
@@ -308,9 +314,9 @@ def test_a_zone_a_row() -> None:
     leases = {"us-east-1a": ILL, "us-east-1b": said(queue=2, bound=6)}
     text = shown(shelf({"racks": 1, "admitAtMost": 6}, leases))
     rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
-    for cell in ("0/40", "311/no bound", "41.3 s", "41.25 s > 1 s", "140", "100", "80 %"):
+    for cell in ("0/40", "311+4/no bound", "41.3 s", "41.25 s > 1 s", "140", "100", "80 %"):
         assert cell in rows["us-east-1a"]
-    for cell in ("40/40", "2/6", "0.0 s", "0.10 s of 1 s", "1 %"):
+    for cell in ("40/40", "2+1/6", "0.0 s", "0.10 s of 1 s", "1 %"):
         assert cell in rows["us-east-1b"]
     assert "no report" in rows["us-east-1c"]
     assert "throttled by a human: at most 6 wait" in text
@@ -323,7 +329,7 @@ def test_a_region_without_a_fleet_has_no_status_of_leases() -> None:
 
 
 def tale(told: dict[str, Any], fleet: Fleet | None = None) -> str:
-    return story(fleet or Fleet(), ZONES, told, SPACE)
+    return story(fleet or Fleet(), ZONES, told, SPACE, silent_for(told, NOW))
 
 
 def test_healthy() -> None:
@@ -333,8 +339,10 @@ def test_healthy() -> None:
 def test_collapsing_where_work_begins_past_its_deadline_and_what_to_enter() -> None:
     assert tale({ZONES[0]: ILL, ZONES[1]: said(), ZONES[2]: BACK}) == (
         "collapsing in us-east-1a: 52 of 120 leases are held, and state checks are begun up to "
-        "41.3 s after they were queued, past their 1 s, so they win nothing back. Let less wait: "
-        f"holdfast leases throttle --at-most 6 -n {SPACE}, then holdfast leases restart -n {SPACE}"
+        "41.3 s after they were queued, past their 1 s, so they win nothing back; the last "
+        "that won nothing: us-east-1a-r1-d7: Late: 40.1 s past its deadline. Once what they need "
+        f"answers, let less wait: holdfast leases throttle --at-most 6 -n {SPACE}, then holdfast "
+        f"leases restart -n {SPACE}"
     )
 
 
@@ -351,8 +359,31 @@ def test_recovering_where_it_begins_in_time() -> None:
 
 
 def test_a_zone_without_a_report_is_named() -> None:
-    assert tale({ZONES[0]: said()}).endswith("; no report of us-east-1b, us-east-1c")
-    assert tale({}) == "no lease manager of these zones has reported yet"
+    assert tale({ZONES[0]: said()}) == (
+        "unknown: all 40 leases are held of the zones that report; no report of us-east-1b, "
+        "us-east-1c"
+    )
+    assert tale({}) == f"unknown: no lease manager reports: {', '.join(ZONES)}"
+
+
+def test_the_last_words_of_a_manager_that_is_gone_are_not_taken_for_its_state() -> None:
+    gone = said(reported=stamp(NOW - 42))
+    told = dict.fromkeys(ZONES, said()) | {ZONES[1]: gone}
+    assert tale(told) == (
+        "unknown: all 80 leases are held of the zones that report; no report of us-east-1b (its "
+        "manager was heard 42 s ago)"
+    )
+    assert tale(dict.fromkeys(ZONES, gone)).startswith("unknown: no lease manager reports: ")
+    rows = [line for line in shown(shelf(None, told)).splitlines() if ZONES[1] in line]
+    assert "silent for 42 s" in rows[0]
+    assert "40/40" not in rows[0]
+
+
+def test_a_region_whose_arm_is_over_is_as_it_was_left() -> None:
+    told = dict.fromkeys(ZONES, said(reported=stamp(NOW - 4200)))
+    text = shown(shelf(None, told, paused=True))
+    assert "silent" not in text
+    assert "healthy: all 120 leases are held" in text
 
 
 def test_racks_are_counted_as_racks() -> None:
@@ -376,4 +407,4 @@ def test_wasted_is_what_ended_and_won_nothing(fields: dict[str, int], share: flo
 
 def test_every_field_that_is_read_is_one_that_a_manager_reports() -> None:
     manager = Manager(Fleet(), AWS_LEASES, ("a",), 0.0, lambda: 0.5)
-    assert set(said()) <= set(report(manager, 0.0, "us-east-1a/pod"))
+    assert set(said()) - {"reported"} <= set(report(manager, 0.0, "us-east-1a/pod"))

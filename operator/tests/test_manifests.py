@@ -172,7 +172,7 @@ def test_the_status_of_a_lease_manager_has_every_field_that_is_reported() -> Non
     told = report(Manager(Fleet(), AWS_LEASES, ("a",), 0.0, lambda: 0.5), 0.0, "p")
     fields = schema("regions")["status"]["properties"]["leases"]["additionalProperties"]
     kinds = {"integer": int, "number": float, "string": str}
-    assert set(fields["properties"]) == set(told)
+    assert set(fields["properties"]) == {*told, "reported"}, "and when, by the role's clock"
     assert told.pop("bound") is None, "a merge patch then takes it out: there is none"
     for name, value in told.items():
         assert isinstance(value, kinds[fields["properties"][name]["type"]]), name

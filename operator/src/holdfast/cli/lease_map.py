@@ -16,6 +16,9 @@ from holdfast.sim.sweep import has_columns
 NAME = "leases"
 LETTERS = {"stable": "·", "vulnerable": "v", "metastable": "M", "partly": "p", "overloaded": "O"}
 JOBS_MAX, WIDTH = 1024, 118
+HOURS = 0.5
+"""Of a run of the race, which is the other sweep's."""
+OWN_GRID = "the map of the leases has its own grid, and no chance"
 
 
 def is_asked(scenario: str) -> bool:
@@ -26,7 +29,10 @@ def is_asked(scenario: str) -> bool:
 def sweep_leases(arguments: argparse.Namespace) -> int:
     for option in ("arm", "vary", "seeds", "latencies"):
         if getattr(arguments, option):
-            raise ForPeople(f"--{option}: the map of the leases has its own grid, and no chance")
+            raise ForPeople(f"--{option}: {OWN_GRID}")
+    for option, default in (("hours", HOURS), ("seed", 0)):
+        if getattr(arguments, option) != default:
+            raise ForPeople(f"--{option}: {OWN_GRID}")
     if not 1 <= arguments.jobs <= JOBS_MAX:
         raise ForPeople(f"--jobs {arguments.jobs}: from 1 to {JOBS_MAX}")
     if not has_columns():

@@ -19,6 +19,10 @@ WIDTH = 118
 DROPLETS_MAX, WORKERS_MAX, ATTEMPTS_MAX = 10**9, 10**6, 1000
 PERIOD_MAX_SECONDS, LEASE_MAX_SECONDS = 7 * 86400.0, 30 * 86400.0
 WORK_MAX_SECONDS = 86400.0
+RENEW = "what a worker needs to renew a lease, besides its calls"
+ESTABLISH = "what it needs to win a lost one back"
+DROPLETS = "leases, of all zones; default: %(default)s"
+SEED = "of chance; default: %(default)s"
 HEARTBEATS = 3
 """To a lease: two may be lost without losing it. The CRD enforces the same."""
 
@@ -41,12 +45,14 @@ def _add_size(sub: Any) -> None:
     size.add_argument(
         "--period", type=number, required=True, metavar="SECONDS", help="between two heartbeats"
     )
-    size.add_argument("--renew-ms", type=number, required=True, metavar="MS", help="of a worker")
-    size.add_argument("--establish-ms", type=number, required=True, metavar="MS", help="likewise")
+    size.add_argument("--renew-ms", type=number, required=True, metavar="MS", help=RENEW)
+    size.add_argument("--establish-ms", type=number, required=True, metavar="MS", help=ESTABLISH)
     size.add_argument(
         "--timeout", type=number, required=True, metavar="SECONDS", help="from queueing to done"
     )
-    size.add_argument("--workers", type=whole, required=True, metavar="K")
+    size.add_argument(
+        "--workers", type=whole, required=True, metavar="K", help="state checks done at once"
+    )
     size.add_argument(
         "--lease", type=number, metavar="SECONDS", help="how long one lasts; default: 3 periods"
     )
@@ -64,8 +70,8 @@ def _add_day(sub: Any) -> None:
         description="Three zones over 14.5 h of virtual time. Each figure says whether it was set, "
         "fitted or predicted.",
     )
-    day.add_argument("--droplets", type=whole, default=10**6, metavar="N", help="%(default)s")
-    day.add_argument("--seed", type=whole, default=20251020, metavar="S", help="%(default)s")
+    day.add_argument("--droplets", type=whole, default=10**6, metavar="N", help=DROPLETS)
+    day.add_argument("--seed", type=whole, default=20251020, metavar="S", help=SEED)
     day.add_argument("--json", type=Path, metavar="FILE", help="write figures and curves there")
     day.add_argument(
         "--picture", type=Path, action="append", metavar="FILE", help=".svg or .png; repeatable"

@@ -53,18 +53,19 @@ async def throttle(desk: Desk, at_most: int) -> int:
 
     changed = await _write(desk, "admitAtMost", change)
     guard = f"leases.admission={desk.home.region.lease_guards.admission}"
+    told = f"at most {at_most} state checks wait or are under way in each zone"
     if not at_most:
         was = f"the bound of {fleet.admit_at_most} is lifted" if changed else "there was no bound"
         desk.teller.say(f"{was}: what may wait is the guard's to say ({guard})")
     else:
         stands = "" if changed else ", and did before"
         desk.teller.say(
-            f"at most {at_most} state checks wait in each zone's queue{stands}; what waits already "
-            f"stays: holdfast leases restart -n {desk.home.space} drops it"
+            f"{told}{stands}; what waits already stays: holdfast leases restart "
+            f"-n {desk.home.space} drops it"
         )
     if changed:
-        told = f"at most {at_most} state checks wait in a queue" if at_most else "bound lifted"
-        await desk.leave("OperatorThrottled", f"{desk.who}: {told}")
+        said = told if at_most else "bound lifted"
+        await desk.leave("OperatorThrottled", f"{desk.who}: {said}")
     return 0
 
 
@@ -131,7 +132,10 @@ async def _write(desk: Desk, field: str, change: Callable[[Json], list[Json] | N
         if answer.status not in (409, 422) or causes:
             raise ForPeople(explained(answer, space))
     name = desk.home.region.name
-    raise ForPeople(f"Region {name}: spec.fleet.{field} was changed {TRIES} times meanwhile")
+    raise ForPeople(
+        f"Region {name}: spec.fleet.{field} was changed {TRIES} times meanwhile, and nothing was "
+        "written by us: find out by whom, then enter it again"
+    )
 
 
 def run(act: Callable[[Desk], Awaitable[int]], wish: Wish) -> int:

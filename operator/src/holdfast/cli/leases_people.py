@@ -24,7 +24,11 @@ def _add_throttle(verbs: Any) -> None:
         "drops it. Exit code: 0 done, 2 not done.",
     )
     throttle.add_argument(
-        "--at-most", type=int, required=True, metavar="N", help="state checks that wait; 0 lifts it"
+        "--at-most",
+        type=int,
+        required=True,
+        metavar="N",
+        help="state checks that wait or are under way, in each zone; 0 lifts it",
     )
     _add_who(throttle)
     throttle.set_defaults(do=_throttle)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from holdfast.cli.ablate_picture import require_matplotlib
 from holdfast.cli.files import ForPeople, read_scenario
-from holdfast.cli.lease_map import is_asked, sweep_leases
+from holdfast.cli.lease_map import HOURS, is_asked, sweep_leases
 from holdfast.cli.prediction import predict_runs
 from holdfast.cli.simulate import seed, write_json
 from holdfast.cli.strict import admit
@@ -51,7 +51,8 @@ def add_command(commands: Any) -> None:
         nargs="?",
         default="dns-race",
         help="a file or name: its region and an arm's guards are where the knobs start "
-        "(default: %(default)s); leases: the map of loads and outages of lease managers",
+        "(default: %(default)s); leases: the map of loads and outages of lease managers, "
+        "whose only options are --jobs, --json and --picture",
     )
     parser.add_argument("--arm", metavar="NAME", help="default: the Scenario's first")
     parser.add_argument(
@@ -63,7 +64,7 @@ def add_command(commands: Any) -> None:
         metavar="N",
         help=f"runs of every cell ({SEEDS}), of every arm ({RUNS})",
     )
-    parser.add_argument("--hours", type=float, default=0.5, metavar="H", help="of each run")
+    parser.add_argument("--hours", type=float, default=HOURS, metavar="H", help="of each run")
     parser.add_argument(
         "--latencies",
         type=Path,

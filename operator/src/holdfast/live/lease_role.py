@@ -24,7 +24,7 @@ from holdfast.live.authority import Authority
 from holdfast.live.instance_role import Instances
 from holdfast.live.lease_book import LeaseBook
 from holdfast.live.lease_calls import LeaseCalls, agents_of
-from holdfast.live.lease_wire import zone_selector
+from holdfast.live.lease_wire import stamp, zone_selector
 from holdfast.live.notices import LeaseNotices
 from holdfast.live.standing import Standing
 from holdfast.live.watch import follow
@@ -35,7 +35,7 @@ log = logging.getLogger("holdfast.leases")
 LOOK_SECONDS = 1.0
 """Between two looks at what is missing, has run out, or is to be told."""
 QUIET_TELL_SECONDS = 5.0
-"""How often counts are told while nothing else has changed."""
+"""How often it reports while nothing that people look at has changed."""
 CLOCK_SECONDS = 30.0
 """Between two looks at the wall clock. In between a clock of our own runs: a jump of the wall clock
 voids the attempts of one moment and no more."""
@@ -187,7 +187,8 @@ class LeaseManager:
             await self._tell()
 
     async def _tell(self) -> None:
-        """Our entry in the Region's status: at once what people look at, counts now and then."""
+        """Our entry in the Region's status: what people look at at once, the rest now and then.
+        Also where nothing is new: a manager that is gone leaves its last words."""
         manager, now = self._manager, self._now()
         if manager is None:
             return
@@ -195,11 +196,12 @@ class LeaseManager:
         said = report(manager, now, self._me, self._failure)
         gist = {key: said[key] for key in ("units", "held", "queue", "underWay", "bound")}
         is_news = gist != {key: self._told.get(key) for key in gist}
-        if said == self._told or not (is_news or now - self._told_at > QUIET_TELL_SECONDS):
+        if not (is_news or now - self._told_at >= QUIET_TELL_SECONDS):
             return
         name = f"{self.region.namespace}/regions/{self.region.name}"
         path = f"{GROUP_PATH}/namespaces/{name}/status"
-        answer = await self._api.merge_patch(path, {"status": {"leases": {self._zone: said}}})
+        ours = said | {"reported": stamp(self.clock())}
+        answer = await self._api.merge_patch(path, {"status": {"leases": {self._zone: ours}}})
         if answer.ok:
             self._told, self._told_at = said, now
 

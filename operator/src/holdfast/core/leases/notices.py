@@ -94,8 +94,8 @@ _LINES: Mapping[str, _Line] = {
     ),
     "throttled": _Line(
         Reason.LEASE_THROTTLED,
-        "{checks} of {zone} not queued: a human lets {throttle} wait, {queue} do now "
-        "(spec.fleet.admitAtMost)",
+        "{checks} of {zone} not queued: a human lets {throttle} wait or be under way, {queue} wait "
+        "and {under_way} are under way now (spec.fleet.admitAtMost)",
         gist="{throttle}",
     ),
     "dropped": _Line(
