@@ -1,8 +1,8 @@
 """The lease manager of one zone: drives core's manager for every Region that has a fleet.
 
 Renewals do not go by Kopf: its own patches bear no precondition, its timers set finalizers, and a
-renewal costs half as much CPU again (docs/leases.md has the figures). What is not hot is reconciled
-beside them (`lease_book`).
+renewal costs up to half as much CPU again (docs/leases.md has the figures). What is not hot is
+reconciled beside them (`lease_book`).
 """
 
 import asyncio
