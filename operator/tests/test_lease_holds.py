@@ -178,8 +178,8 @@ def test_a_manager_stands_before_its_write_and_so_does_all_of_it() -> None:
         other = asyncio.create_task(stage.attempt())
         beside = asyncio.create_task(stage.role._book.write(LEASE))
         pump = asyncio.create_task(stage.role._standing.until_free())
-        await asyncio.sleep(0.05)
-        assert not any(task.done() for task in (caught, other, beside, pump))
+        done, _ = await asyncio.wait({caught, other, beside, pump}, timeout=0.05)
+        assert not done
         assert stub.puts == []
         theirs = replace(parse_lease(stub.lease), holder=f"{A}/two", renewed=stage.role.clock())
         await stub.replace(

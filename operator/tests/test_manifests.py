@@ -52,9 +52,14 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTALL = manifests.Installation("holdfast-system", "holdfast", "i", "c", "Never", (1, 2))
 
 
-def schema(plural: str) -> dict[str, Any]:
+def whole(plural: str) -> dict[str, Any]:
     raw = yaml.safe_load((ROOT / "crds" / f"{plural}.yaml").read_text())
-    found: dict[str, Any] = raw["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    found: dict[str, Any] = raw["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return found
+
+
+def schema(plural: str) -> dict[str, Any]:
+    found: dict[str, Any] = whole(plural)["properties"]
     return found
 
 
@@ -249,6 +254,10 @@ def test_the_names_and_the_contents_of_leases_have_room() -> None:
     rack = schema("rackleases")
     assert len(rack_name(zone, racks)) <= rack["metadata"]["properties"]["name"]["maxLength"]
     assert rack["spec"]["properties"]["droplets"]["maximum"] == droplets
+    (rule,) = [r for r in rules(whole("rackleases")) if "matches(" in r]
+    (named,) = re.findall(r"matches\('(.*?)'\)", rule)
+    assert all(re.search(named, rack_name(zone, number)) for number in (1, racks))
+    assert not any(re.search(named, f"{zone}-{wrong}") for wrong in ("r0", "r01", "1", "r1-d1"))
     packed = rack["spec"]["properties"]["packed"]
     assert packed["maxLength"] >= 2 * droplets
     digits = pack([None, 0, AGE_MAX, *range(0, AGE_MAX, 7)])

@@ -203,7 +203,8 @@ def test_one_that_hangs_can_be_stopped() -> None:
     async def story(asked: Asked) -> None:
         await asked.break_it({"mode": "hang"})
         waiting = asyncio.create_task(asked.get("/units/us-east-1a-r1"))
-        await asyncio.sleep(0.05)
+        done, _ = await asyncio.wait({waiting}, timeout=0.2)
+        assert not done
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from holdfast.core.leases.fleet import Fleet
 from holdfast.core.leases.lease import Lease, supersedes
@@ -40,8 +40,6 @@ FUTURE_SECONDS = 3600.0
 """What another has renewed so far ahead is no lease: no clock that goes wrong is off by so much,
 and a hand's stamp of the year 9999 would keep it for ever."""
 
-Heard: TypeAlias = Callable[[str, float], None]
-
 
 class LeaseBook:
     """`region` is the Region as it is now, `clock` the seconds of the epoch. `heard` is told of a
@@ -56,7 +54,7 @@ class LeaseBook:
         uid: str,
         region: Callable[[], Region],
         clock: Callable[[], float],
-        heard: Heard,
+        heard: Callable[[str, float], None],
         tell: Callable[[Notice], None],
         start: Callable[[Coroutine[Any, Any, None]], None],
         until_free: Callable[[], Awaitable[None]],
