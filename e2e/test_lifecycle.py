@@ -82,6 +82,11 @@ def plans() -> list[int]:
     )
 
 
+def is_running() -> bool:
+    """Whether an arm of ours runs: an arm before it may still be answering."""
+    return any(a["phase"] == "Running" for a in status().get("arms") or ())
+
+
 def is_served() -> bool:
     return bool(ask().addresses)
 
@@ -127,12 +132,16 @@ def test_processes_killed_during_flips_cost_no_answer_and_no_generation() -> Non
 @pytest.mark.usefixtures("clean")
 def test_a_killed_scenario_role_never_makes_a_pass_of_what_it_did_not_see() -> None:
     kubectl("create", "-f", "-", stdin=scenario(settle=8, arms=2))
-    until(is_served, "the first arm runs")
+    until(lambda: is_running() and is_served(), "the first arm runs")
     kill("scenario")
     until(lambda: status().get("phase") == "Complete", "the Scenario goes on to its end", 120)
     first, second = status()["arms"]
     assert first["verdict"] == "Inconclusive"
     assert "restarted while this arm ran" in first["message"]
+    assert get("region", "us-east-1", "-n", f"{NAME}-arm-0")["spec"]["paused"]
+    left = {s["metadata"]["name"] for s in items("services", "-n", f"{NAME}-arm-0")}
+    assert "authoritative" in left
+    assert "authoritative-nodeport" not in left
     assert second["verdict"] == "Inconclusive", "no stale write was attempted"
     assert status()["verdict"] == "Inconclusive"
     conditions = {c["type"]: c for c in status()["conditions"]}

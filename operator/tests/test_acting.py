@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -172,17 +173,22 @@ def test_a_scenario_role_starts_although_nothing_can_be_given_back() -> None:
     ("event", "planners"),
     [("DELETED", 1), ("the role stops", 0), ("a bug", 1)],
 )
-def test_an_arm_cut_short_gives_back_unless_the_role_itself_stops(
+def test_an_arm_cut_short_is_closed_and_gives_back_unless_the_role_itself_stops(
     event: str, planners: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A role that stops may be scaled to nothing with all others: it must not wake them again."""
+    """A role that stops may be scaled to nothing with all others: it must not wake them again, nor
+    take a broken arm from people who are mending it."""
     install = Installation("holdfast-system", "holdfast", "", "", "", (), ())
     there = Deployments({"holdfast-planner": 0})
 
     async def story() -> None:
         running = asyncio.Event()
 
-        async def run(_: ScenarioRun) -> None:
+        async def close() -> None:
+            closed.append(event)
+
+        async def run(found: ScenarioRun) -> None:
+            found._stage = SimpleNamespace(close=close)  # type: ignore[assignment]
             running.set()
             if event == "a bug":
                 raise RuntimeError(event)
@@ -192,6 +198,7 @@ def test_an_arm_cut_short_gives_back_unless_the_role_itself_stops(
             said.append(why)
 
         said: list[str] = []
+        closed: list[str] = []
         monkeypatch.setattr(ScenarioRun, "run", run)
         monkeypatch.setattr(ScenarioRun, "fail", fail)
         role = Scenarios(there, install)  # type: ignore[arg-type]
@@ -206,6 +213,7 @@ def test_an_arm_cut_short_gives_back_unless_the_role_itself_stops(
             task.cancel()
         await asyncio.wait({task})
         assert said == (["RuntimeError: a bug"] if event == "a bug" else [])
+        assert len(closed) == planners
 
     asyncio.run(story())
     assert there.replicas == {"holdfast-planner": planners}

@@ -22,7 +22,6 @@ from holdfast.core.starts import BAD_START_SECONDS, Start
 from holdfast.live import plans
 from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Api, ApiError, Json
-from holdfast.live.arm_manifests import Installation
 from holdfast.live.arm_setup import ArmError, Stage
 from holdfast.live.instance_wire import digest as instance_digest
 from holdfast.live.instance_wire import path_of_instances, render_instance
@@ -48,12 +47,12 @@ class ArmRun:
         api: Api,
         scenario: Scenario,
         arm: Arm,
-        install: Installation,
+        stage: Stage,
+        acting: Acting,
         say: Callable[[str], None],
     ) -> None:
         self._api, self._scenario, self._say = api, scenario, say
-        self._stage = Stage(api, scenario, arm, install)
-        self._acting = Acting(api, self._stage.namespace, install, self._stage.zones)
+        self._stage, self._acting = stage, acting
         self._acts: set[asyncio.Task[None]] = set()
         self._arm = arm
         self._record = Record(
@@ -90,10 +89,7 @@ class ArmRun:
                 for task in watches:
                     task.cancel()
         finally:
-            try:
-                await self._end_acts()
-            finally:
-                await self._stage.close()
+            await self._end_acts()
         document = arm_document(self._record, probe, self._t())
         document = with_alerts(document, self._scraper.fired(self._zero or 0.0))
         return {**document, "namespace": self._stage.namespace}

@@ -39,14 +39,12 @@ class Stage:
         spec = scenario.region
         self.zones: tuple[str, ...] = tuple(spec["zones"])
         self.families: tuple[str, ...] = tuple(spec["families"])
-        self._is_ours = False
 
     async def build(self, say: Callable[[str], None]) -> None:
         """Everything but the Region, which comes last: with it the loops begin."""
         space, region, arm = self.namespace, self._scenario.region_name, self._arm.name
         say("creating the namespace")
         await self._own("/api/v1/namespaces", manifests.namespace(self._scenario, arm), say)
-        self._is_ours = True
         for binding in manifests.role_bindings(self._install):
             await self._api.ensure(f"{RBAC}/namespaces/{space}/rolebindings", binding)
         oncall = manifests.oncall_binding(self._install, space)
@@ -163,9 +161,11 @@ class Stage:
         raise ApiError("PATCH", self.region_path, answer.status, answer.body)
 
     async def close(self) -> None:
-        """Pause the Region, stop the probe, give the node ports back. The rest stays to be looked
-        at until the Scenario is deleted. A namespace that is not ours is not touched."""
-        if not self._is_ours:
+        """Pause the Region, stop the probe, give the node ports back, whichever process built it
+        all. The rest stays to be looked at until the Scenario is deleted. A namespace that is not
+        this Scenario's is not touched."""
+        found = await self._api.get(f"/api/v1/namespaces/{self.namespace}")
+        if not found.ok or self._scenario.uid not in _owners(found.body["metadata"]):
             return
         operations: list[Json] = [
             {"op": "test", "path": "/metadata/name", "value": self._scenario.region_name},
@@ -193,9 +193,7 @@ class Stage:
         until = loop.time() + GONE_DEADLINE_SECONDS
         while True:
             meta = (await self._api.ensure(path, body))["metadata"]
-            owners = {
-                o["uid"] for o in meta.get("ownerReferences") or () if o["kind"] == "Scenario"
-            }
+            owners = _owners(meta)
             leaving = "deletionTimestamp" in meta
             if self._scenario.uid in owners and not leaving:
                 return
@@ -239,3 +237,8 @@ class Stage:
                 )
             say(f"waiting for {', '.join(missing)}")
             await asyncio.sleep(0.5)
+
+
+def _owners(meta: Json) -> set[str]:
+    """The uids of the Scenarios that own an object."""
+    return {o["uid"] for o in meta.get("ownerReferences") or () if o["kind"] == "Scenario"}

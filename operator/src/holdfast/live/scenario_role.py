@@ -13,7 +13,7 @@ from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Api, ApiError, Json
 from holdfast.live.arm import ArmRun
 from holdfast.live.arm_manifests import Installation
-from holdfast.live.arm_setup import ArmError
+from holdfast.live.arm_setup import ArmError, Stage
 from holdfast.live.result import arm_summary, store_arm
 from holdfast.live.stamp import rfc3339
 from holdfast.live.wire import GROUP_PATH
@@ -54,8 +54,9 @@ async def give_back(api: Api, install: Installation) -> None:
 class Scenarios:
     """All Scenarios there are. Each has a task; a lock lets one run at a time.
 
-    After every arm processes are given back, whatever became of it, but not when this role is told
-    to stop: the operator may be being scaled to nothing. Its successor gives back at its start.
+    After every arm its stage is closed and processes are given back, whatever became of it, but not
+    when this role is told to stop: the operator may be being scaled to nothing while people look at
+    the arm, or mend it. Its successor does both when it starts.
     """
 
     def __init__(self, api: Api, install: Installation) -> None:
@@ -89,10 +90,10 @@ class Scenarios:
                     await run.run()
                 except asyncio.CancelledError:
                     if raw["metadata"]["uid"] not in self._tasks:
-                        await give_back(self._api, self._install)
+                        await run.leave()
                     raise
                 except Exception:
-                    await give_back(self._api, self._install)
+                    await run.leave()
                     raise
         except Exception as error:
             log.exception("scenario %s", raw["metadata"]["name"])
@@ -111,6 +112,7 @@ class ScenarioRun:
         }
         self._arms: dict[str, Json] = dict(self._before)
         self._message = ""
+        self._stage: Stage | None = None
 
     async def run(self) -> None:
         scenario = scenario_of(self._name, self._raw["metadata"]["uid"], self._raw["spec"])
@@ -146,11 +148,20 @@ class ScenarioRun:
     async def fail(self, why: str) -> None:
         await self._finish(Verdict.ERROR, why)
 
+    async def leave(self) -> None:
+        """Take down what must not outlive the arm that runs, if one does."""
+        stage, self._stage = self._stage, None
+        if stage is not None:
+            await stage.close()
+        await give_back(self._api, self._install)
+
     async def _arm(self, scenario: Scenario, name: str) -> None:
         arm = next(a for a in scenario.arms if a.name == name)
         entry = self._arms[name]
+        self._stage = stage = Stage(self._api, scenario, arm, self._install)
         if entry["phase"] == "Running":
             self._close_arm(entry, Verdict.INCONCLUSIVE, INTERRUPTED)
+            await self.leave()
             return
         entry["phase"] = "Running"
         entry["namespace"] = scenario.namespace_of(name)
@@ -159,8 +170,9 @@ class ScenarioRun:
         def say(message: str) -> None:
             self._message = f"arm {name}: {message}"
 
+        acting = Acting(self._api, stage.namespace, self._install, stage.zones)
         try:
-            document = await ArmRun(self._api, scenario, arm, self._install, say).run()
+            document = await ArmRun(self._api, scenario, arm, stage, acting, say).run()
             await store_arm(self._api, scenario.name, document)
         except* (ApiError, ArmError, ActFailed) as errors:
             why = "; ".join(str(e) for e in errors.exceptions)
@@ -169,7 +181,7 @@ class ScenarioRun:
         else:
             entry |= arm_summary(document)
             metrics.ARMS.labels(entry["verdict"]).inc()
-        await give_back(self._api, self._install)
+        await self.leave()
         await self._write()
 
     def _close_arm(self, entry: Json, verdict: Verdict, why: str) -> None:
