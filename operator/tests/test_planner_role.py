@@ -22,11 +22,12 @@ class Stub:
 
     def __init__(self) -> None:
         self.told: list[int] = []
+        self.version = ""
 
     async def merge_patch(self, path: str, body: dict[str, Any]) -> Answer:
         assert path.endswith("/namespaces/ns/regions/us-east-1/status")
         self.told.append(body["status"]["newestPlan"])
-        return Answer(200, {})
+        return Answer(200, {"metadata": {"resourceVersion": self.version}})
 
 
 class Stage:
@@ -55,9 +56,10 @@ class Stage:
         return sorted((p.generation, p.endpoints[0].addresses()) for p in found)
 
 
-def raw(newest: int, **status: Any) -> dict[str, Any]:
+def raw(newest: int, version: str = "", **status: Any) -> dict[str, Any]:
     said = {"newestPlan": newest, "observedGeneration": 1, "guards": effective(REGION.guards)}
-    return {"metadata": {"generation": 1}, "status": said | status}
+    meta = {"generation": 1, "resourceVersion": version}
+    return {"metadata": meta, "status": said | status}
 
 
 def on(stage: Stage, story: Callable[[Stage], Awaitable[None]]) -> None:
@@ -139,6 +141,21 @@ def test_a_planner_that_is_not_told_what_there_is_appends_nothing(monkeypatch: A
         assert stage.plans() == []
         stage.harm = lambda _: None
         await until(lambda: stage.plans() == [FIRST])
+
+    on(Stage(), story)
+
+
+def test_what_is_older_than_a_report_does_not_have_it_said_anew() -> None:
+    """A planner's own watch is behind its writes."""
+
+    async def story(stage: Stage) -> None:
+        stage.stub.version = "12"
+        stage.see("10.0.0.1")
+        await until(lambda: stage.stub.told == [1])
+        for version, told in (("11", [1]), ("12", [1, 1])):
+            stage.role.update(REGION, raw(0, version))
+            await asyncio.sleep(0.02)
+            assert stage.stub.told == told
 
     on(Stage(), story)
 

@@ -24,7 +24,7 @@ from holdfast.live import metrics
 from holdfast.live.api import Api, Json
 from holdfast.live.notices import PlannerNotices
 from holdfast.live.perform import Performer, drive
-from holdfast.live.watch import follow
+from holdfast.live.watch import follow, is_older
 from holdfast.live.wire import ALIAS_SELECTOR, GROUP_PATH, parse, path_of
 
 log = logging.getLogger("holdfast.planner")
@@ -60,12 +60,14 @@ class Planner:
         self._ended = False
         self._said: tuple[object, ...] = ()
         self._told: Json = {}
+        self._reported = ""
         self._notices = PlannerNotices(api, region, os.environ.get("HOSTNAME", ""))
 
     def update(self, region: Region, raw: Json) -> None:
         self.region, self._generation = region, int(raw["metadata"]["generation"])
-        status = raw.get("status") or {}
-        if any(status.get(name) != value for name, value in self._told.items()):
+        status, version = raw.get("status") or {}, raw["metadata"].get("resourceVersion", "")
+        is_newer = not is_older(version, self._reported)  # a watch is behind our own writes
+        if is_newer and any(status.get(name) != value for name, value in self._told.items()):
             self._said = ()  # a report of ours came late, or a hand was there: it is said anew
         self._notices.update(raw)
         self._changed.set()
@@ -251,6 +253,7 @@ class Planner:
         answer = await self._api.merge_patch(path, {"status": status})
         if answer.ok:
             self._said, self._told = said, status
+            self._reported = str((answer.body.get("metadata") or {}).get("resourceVersion", ""))
         return answer.ok
 
 
