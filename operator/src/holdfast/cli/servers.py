@@ -14,6 +14,8 @@ from holdfast.live.authority import SERVICE, path_of_slices, servers_of
 from holdfast.live.resolver import Server, ask
 
 TIMES = 5
+TRIES = 2
+"""Before a server is said not to answer."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -48,9 +50,16 @@ async def find(api: Api, space: str, given: Server | None = None) -> Servers:
 
 
 async def reachable(servers: Servers, name: str) -> bool:
-    """Whether each of them says anything at all."""
-    said = [(await ask(s, name, "IPv4")).rcode for s in dict.fromkeys(servers.authoritative)]
-    return bool(said) and all(said)
+    """Whether each of them says anything at all. One question may be lost on its way."""
+    asked = dict.fromkeys(servers.authoritative)
+    return bool(asked) and all([await _says_anything(server, name) for server in asked])
+
+
+async def _says_anything(server: Server, name: str) -> bool:
+    for _ in range(TRIES):
+        if (await ask(server, name, "IPv4")).rcode:
+            return True
+    return False
 
 
 def _name(server: Server) -> str:
