@@ -210,7 +210,7 @@ def test_an_arm_cut_short_is_closed_and_gives_back_unless_the_role_itself_stops(
         if event == "DELETED":
             role.on_event({"type": event, "object": raw})
         elif event == "the role stops":
-            task.cancel()
+            role.stop()
         await asyncio.wait({task})
         assert said == (["RuntimeError: a bug"] if event == "a bug" else [])
         assert len(closed) == planners

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from holdfast.core.answers import PROBED_MAX
 from holdfast.core.guards import Switch
@@ -13,7 +13,7 @@ from holdfast.core.scenario import Arm, Scenario
 from holdfast.core.starts import Start, alias_of, kinds_of, slice_of, tree_of
 from holdfast.live import arm_manifests as manifests
 from holdfast.live.admission import until_in_force
-from holdfast.live.api import Api, ApiError, Json
+from holdfast.live.api import Answer, Api, ApiError, Json
 from holdfast.live.arm_manifests import Installation
 from holdfast.live.wire import GROUP_PATH, path_of, render
 
@@ -21,6 +21,9 @@ log = logging.getLogger("holdfast.scenario")
 
 READY_DEADLINE_SECONDS = 180.0
 GONE_DEADLINE_SECONDS = 90.0
+CLOSE_DEADLINE_SECONDS = 30.0
+"""For each of what is to be undone."""
+RETRY_SECONDS = 1.0
 RELEASE_TRIES = 5
 DNS_SERVERS = ("authoritative", "resolver")
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -163,19 +166,37 @@ class Stage:
     async def close(self) -> None:
         """Pause the Region, stop the probe, give the node ports back, whichever process built it
         all. The rest stays to be looked at until the Scenario is deleted. A namespace that is not
-        this Scenario's is not touched."""
-        found = await self._api.get(f"/api/v1/namespaces/{self.namespace}")
+        this Scenario's is not touched.
+        """
+        space = f"/api/v1/namespaces/{self.namespace}"
+        found = await self._insist(lambda: self._api.get(space))
         if not found.ok or self._scenario.uid not in _owners(found.body["metadata"]):
             return
         operations: list[Json] = [
             {"op": "test", "path": "/metadata/name", "value": self._scenario.region_name},
             {"op": "add", "path": "/spec/paused", "value": True},
         ]
-        await self._api.json_patch(self.region_path, operations)
+        await self._insist(lambda: self._api.json_patch(self.region_path, operations))
         deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/probe"
-        await self._api.merge_patch(deployment, {"spec": {"replicas": 0}})
+        none: Json = {"spec": {"replicas": 0}}
+        await self._insist(lambda: self._api.merge_patch(deployment, none))
         for name in DNS_SERVERS:
-            await self._api.delete(f"/api/v1/namespaces/{self.namespace}/services/{name}-nodeport")
+            port = f"{space}/services/{name}-nodeport"
+            await self._insist(lambda path=port: self._api.delete(path))  # type: ignore[misc]
+
+    async def _insist(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer of an API server that has taken the call. A node port that is not given back
+        would keep the next arm from being asked. Of a namespace that is on its way out nothing is
+        there, or nobody has a right to it any more: that is an answer."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + CLOSE_DEADLINE_SECONDS
+        while (answer := await call()).status in (0, 429) or answer.status >= 500:
+            if loop.time() > until:
+                why = answer.body.get("message", answer.status)
+                log.error("%s: the arm is not closed: %s", self.namespace, why)
+                break
+            await asyncio.sleep(RETRY_SECONDS)
+        return answer
 
     @property
     def region_path(self) -> str:

@@ -68,3 +68,7 @@ def watch_scenarios(registry: kopf.OperatorRegistry, scenarios: Scenarios) -> No
     @kopf.on.event(API_GROUP, API_VERSION, "scenarios", registry=registry)
     async def on_scenario(event: Any, **_: Any) -> None:
         scenarios.on_event(event)
+
+    @kopf.on.cleanup(registry=registry)
+    async def on_cleanup(**_: Any) -> None:
+        scenarios.stop()

@@ -80,6 +80,13 @@ class Scenarios:
         elif uid not in self._tasks and (raw.get("status") or {}).get("phase") != "Complete":
             self._tasks[uid] = asyncio.create_task(self._run(raw))
 
+    def stop(self) -> None:
+        """End what runs, at once, and leave it as it stands. Kopf would give it five seconds, and
+        by chance an arm would come to its end in them, or not.
+        """
+        for task in self._tasks.values():
+            task.cancel()
+
     async def _run(self, raw: Json) -> None:
         run = ScenarioRun(self._api, raw, self._install)
         try:
@@ -150,10 +157,13 @@ class ScenarioRun:
 
     async def leave(self) -> None:
         """Take down what must not outlive the arm that runs, if one does."""
+        await self._close()
+        await give_back(self._api, self._install)
+
+    async def _close(self) -> None:
         stage, self._stage = self._stage, None
         if stage is not None:
             await stage.close()
-        await give_back(self._api, self._install)
 
     async def _arm(self, scenario: Scenario, name: str) -> None:
         arm = next(a for a in scenario.arms if a.name == name)
@@ -173,6 +183,7 @@ class ScenarioRun:
         acting = Acting(self._api, stage.namespace, self._install, stage.zones)
         try:
             document = await ArmRun(self._api, scenario, arm, stage, acting, say).run()
+            await self._close()
             await store_arm(self._api, scenario.name, document)
         except* (ApiError, ArmError, ActFailed) as errors:
             why = "; ".join(str(e) for e in errors.exceptions)
