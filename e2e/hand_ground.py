@@ -43,6 +43,8 @@ LABEL = {"holdfast.dev/test": "hands"}
 SELECTOR = "holdfast.dev/test=hands"
 DNS_SPACE = "hands-dns"
 INTERVAL_SECONDS = 0.02
+BACKOFF_MAX_MILLISECONDS = 500
+"""Well below the time for which nothing has changed when enactors are taken to be done."""
 FRONT_ENDS = ("198.51.100.1", "198.51.100.2")
 """Of a range that is for documentation: nobody connects to them."""
 INSTALL = Installation(SYSTEM, RELEASE, "", HOLDFAST_COREDNS_IMAGE, "IfNotPresent", ())
@@ -307,6 +309,7 @@ class Ground:
                 "guards": self.guards,
                 "planHistory": 10,
                 "planner": {"churnPerMinute": self.regular},
+                "enactor": {"backoffMaxMilliseconds": BACKOFF_MAX_MILLISECONDS},
                 **self.spec,
             },
         }

@@ -8,7 +8,7 @@ from typing import Any
 from e2e.cluster_tools import kubectl
 from e2e.lease_ground import Ground, Running, Site
 from e2e.lease_history import DURATION, PERIOD, until
-from e2e.lease_looks import delete, keeps, lease
+from e2e.lease_looks import delete, keeps, lease, renewals
 from holdfast.core.leases.fleet import Mode
 from holdfast.core.names import ZONE_LABEL
 from holdfast.live.lease_wire import path_of_leases
@@ -47,8 +47,13 @@ async def hands(ground: Ground, shared: Site, zone: str) -> None:
     with ground.book.row("hand: deleted"):
         name = names[1]
         words = ("delete", "dropletlease", name, "-n", ground.space)
+        uid = lease(ground, name).uid
         await asyncio.to_thread(kubectl, *words)
-        await until(lambda: ground.is_held(name, one), "it is made anew", MENDED_WITHIN_SECONDS)
+
+        def is_anew() -> bool:
+            return ground.is_held(name, one) and lease(ground, name).uid != uid
+
+        await until(is_anew, "it is made anew", MENDED_WITHIN_SECONDS)
         await _said(ground, "LeaseDeleted", name)
         deleted = [m for m, _ in await ground.events("LeaseDeleted") if f"{zone}-" in m]
         assert all(name in m for m in deleted), deleted
@@ -94,11 +99,21 @@ async def _mended(ground: Ground, one: Running, name: str, body: Any) -> None:
 
 
 async def _in_its_second(ground: Ground, one: Running, name: str) -> None:
-    """The API server keeps whole seconds of who wrote when."""
+    """The API server keeps whole seconds of who wrote when. All renewals of a zone fall on the same
+    part of a second, three of them apart: one is kept back until a second begins."""
+    line = one.line
+
+    def is_kept_back(since: int) -> bool:
+        return any(c.name == name for c in renewals(line.kept_back[since:]))
+
     for _ in range(8):
-        before = ground.history.now(name)
-        await until(lambda: ground.history.now(name) is not before, "a renewal")  # noqa: B023
-        told = await ground.events("LeaseEdited")
+        since = len(line.kept_back)
+        line.may_pass.clear()
+        await until(lambda: is_kept_back(since), "a renewal")  # noqa: B023
+        told, before = await ground.events("LeaseEdited"), ground.history.now(name)
+        await asyncio.sleep(1.02 - time.time() % 1)
+        line.may_pass.set()
+        await until(lambda: ground.history.now(name) is not before, "it is written")  # noqa: B023
         after = await _edit(ground, name, EDITS["holder"])
         await _until_mended(ground, one, name, after)
         if len({entry["time"] for entry in after["metadata"]["managedFields"]}) == 1:

@@ -6,8 +6,7 @@ import time
 
 from e2e.lease_ground import Ground, Site
 from e2e.lease_history import DURATION, PERIOD, until
-from e2e.lease_looks import Story, keeps, lapses, lease, phase, renewed_again, told_of
-from e2e.lease_proxy import Call
+from e2e.lease_looks import Story, keeps, lapses, lease, phase, renewals, renewed_again, told_of
 
 
 async def overloaded(ground: Ground, shared: Site, zone: str) -> None:
@@ -103,20 +102,17 @@ async def zombie(ground: Ground, shared: Site, zone: str) -> None:
         await ground.until_all_held(one, zone)
         line = one.line
         line.may_pass.clear()
-        await until(lambda: len(_renewals(line.kept_back)) >= 3, "renewals are kept back")
+        await until(lambda: len(renewals(line.kept_back)) >= 3, "renewals are kept back")
         other = ground.start(zone, shared.server)
         await ground.until_all_held(other, zone)
         late = len(line.sent)
-        stale = len(_renewals(line.kept_back))
+        stale = len(renewals(line.kept_back))
         line.may_pass.set()
         await until(lambda: len(line.sent) >= late + stale, "what was kept back arrives")
         await keeps(ground, other, zone, 2 * PERIOD)
         statuses = {s.status for s in line.sent[late:]}
         assert statuses == {409}, f"late writes: {statuses}"
-
-
-def _renewals(calls: list[Call]) -> list[Call]:
-    return [c for c in calls if (c.method, c.phase) == ("PUT", "Held")]
+        await one.kill()  # or both tell what they hold, in turn
 
 
 async def pair(ground: Ground, shared: Site, zone: str) -> None:

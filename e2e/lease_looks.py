@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from e2e.lease_ground import Ground, Running, Site
 from e2e.lease_history import PERIOD, until
+from e2e.lease_proxy import Call
 from holdfast.core.leases.fleet import Mode
 from holdfast.live.lease_wire import path_of_leases
 
@@ -42,6 +43,10 @@ def lease(ground: Ground, name: str) -> Any:
     version = ground.history.now(name)
     assert version is not None, f"{name} is not there"
     return version.lease
+
+
+def renewals(calls: list[Call]) -> list[Call]:
+    return [c for c in calls if (c.method, c.phase) == ("PUT", "Held")]
 
 
 async def renewed_again(ground: Ground, name: str) -> None:

@@ -243,7 +243,8 @@ spec:
       keeps: [SingleHolder, AllRecover]
   timeline:
     - scale: {role: rack, replicas: 0}
-      when: {afterSeconds: 8}
+      when: {leasesHeld: 100}
+      reactionSeconds: 5
     - scale: {role: rack, replicas: 1}
       when: {leasesLost: 40}
 """
