@@ -82,6 +82,16 @@ def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
+def until_alone() -> None:
+    """Wait until what came before is gone. `kubectl delete scenario --wait` does not: it returns
+    while the namespaces are being emptied, which takes the API server away from who comes next."""
+
+    def are_all_active() -> bool:
+        return all(n["status"]["phase"] == "Active" for n in items("namespaces"))
+
+    until(are_all_active, "no namespace is on its way out", 120)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One answer: `space` is the arm's namespace in the CNAME, "" without one."""
