@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from e2e.hand_ground import BACKOFF_MAX_MILLISECONDS, ENDPOINT, REGION
+from e2e.hand_ground import ENDPOINT, REGION
 from e2e.hand_reactions import (
     Hangs,
     Ignored,
@@ -564,7 +564,7 @@ AWS_ALIAS = (
     ),
 )
 
-SHORT = {"enactor": {"lockSeconds": 1, "backoffMaxMilliseconds": BACKOFF_MAX_MILLISECONDS}}
+SHORT = {"enactor": {"lockSeconds": 1, "backoffMaxMilliseconds": 200}}
 """Who is not the leader keeps the first plan until the Lease has run out, and then applies it."""
 FENCES = ("None", "CheckOnce", "CheckEach", "LeaderOnly", "ResourceVersion", "CheckInLock")
 GROUPS = (

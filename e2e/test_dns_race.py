@@ -138,14 +138,11 @@ def test_fenced_the_name_is_never_empty_and_stays_current(race: Race, arm: str) 
 
 
 def test_the_stale_plan_is_dropped_by_a_read_or_refused_by_a_409(race: Race) -> None:
-    """By the one that was held; another that is slow for a second may be refused besides."""
     dropped, refused = (race.arm(arm)["dns"] for arm in PREVENTED)
-    assert dropped["staleDropped"] >= 1
-    assert refused["staleWritesRefused"]["conflict"] >= 1
-    for arm, tried in zip(PREVENTED, ("dropped", "refused"), strict=True):
-        actors = get("region", "us-east-1", "-n", f"dns-race-{arm}")["status"]["actors"]
-        assert actors["us-east-1a"]["tried"] == tried
-        assert race.arm(arm)["dns"]["staleWritesApplied"] == 0
+    assert (dropped["staleDropped"], dropped["staleWritesRefused"]["conflict"]) == (1, 0)
+    assert (refused["staleDropped"], refused["staleWritesRefused"]["conflict"]) == (0, 1)
+    actors = get("region", "us-east-1", "-n", "dns-race-fenced-midwrite")["status"]["actors"]
+    assert actors["us-east-1a"]["tried"] == "refused"
 
 
 def test_the_timeline_tells_the_cause(race: Race) -> None:
@@ -153,8 +150,8 @@ def test_the_timeline_tells_the_cause(race: Race) -> None:
     at = {event: line["t"] for event, line in events.items()}
     assert at["held"] < at["staleFlip"] < at["liveTreeDeleted"]
     assert at["staleFlip"] < at["firstEmptyAnswer"]
-    # The probe hears of it from CoreDNS, we from the API server: two watches, and two processes.
-    assert at["liveTreeDeleted"] - 0.5 < at["firstEmptyAnswer"] < at["liveTreeDeleted"] + 2.0
+    # The probe hears of it from CoreDNS, we from the API server: two watches, some milliseconds.
+    assert at["liveTreeDeleted"] - 0.1 < at["firstEmptyAnswer"] < at["liveTreeDeleted"] + 2.0
     flip = events["staleFlip"]
     assert flip["zone"] == "us-east-1a"
     assert flip["toGeneration"] < flip["fromGeneration"]

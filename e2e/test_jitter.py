@@ -2,18 +2,15 @@
 
 The simulator is told how long this cluster's calls took while the arms ran, and nothing else of
 them. Its intervals are for one further run: the lowest and the highest of 199 simulated runs, which
-hold with a chance of 99 % for one figure, and so of 95 % at least for all five that can vary. One
-run in twenty may miss for no other reason than chance, so who misses runs once more: what is wrong
-with the simulator is missed again.
+hold with a chance of 99 % for one figure, and so of 95 % at least for all five that can vary.
 """
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,25 +52,6 @@ class Measured:
     def run(self, name: str) -> Run:
         return run_of(self.arm(name)["dns"]["contention"])
 
-    @cached_property
-    def predicted(self) -> dict[str, dict[str, Any]]:
-        """Of each arm, with the latencies that were measured while it ran; of aws-2025 with those
-        of pin-live, for after its race little is left to do, and calls are quick."""
-        of = {"aws-2025": "pin-live", "pin-live": "pin-live", "generation": "generation"}
-        weathers = {name: self.weather(during) for name, during in of.items()}
-        for name, weather in weathers.items():
-            gets = weather.latencies.calls["GetAlias"]
-            if gets.p90_ms > CROWDED_MS:
-                pytest.skip(
-                    f"{name}: others took the machine, one GET in ten took {gets.p90_ms:.0f} ms"
-                )
-        raw = admit(read_scenario("jitter"), "jitter")
-        arms = predict(raw, range(RUNS), weathers, jobs=2, confidence=0.99)
-        return {arm["name"]: arm for arm in arms}
-
-    def missed(self, name: str) -> Mapping[str, Any]:
-        return misses(self.predicted[name], self.run(name), FIGURES)
-
     def weather(self, name: str) -> Weather:
         before = ("", *ARMS)[ARMS.index(name)]
         text = between(self.scrapes[before], self.scrapes[name])
@@ -86,7 +64,9 @@ def phases() -> dict[str, str]:
     return {a["name"]: a.get("phase", "") for a in status.get("arms") or ()}
 
 
-def measure(file: Path) -> Measured:
+@pytest.fixture(scope="module")
+def jitter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
+    file = tmp_path_factory.mktemp("jitter") / "jitter.json"
     until_alone()
     scrapes = {"": scrape()}
     words = [str(HOLDFAST), "run", "jitter", "--json", str(file)]
@@ -98,22 +78,28 @@ def measure(file: Path) -> Measured:
                     scrapes[name] = scrape()
         assert process.stdout is not None
         printed = process.stdout.read()
-    run("kubectl", "delete", "scenario", "jitter", "--ignore-not-found", "--wait")
     assert file.exists(), printed
     last = scrape()
     scrapes = {name: scrapes.get(name, last) for name in ("", *ARMS)}
-    return Measured(json.loads(file.read_text()), printed, process.returncode, scrapes)
+    yield Measured(json.loads(file.read_text()), printed, process.returncode, scrapes)
+    run("kubectl", "delete", "scenario", "jitter", "--ignore-not-found", "--wait")
 
 
 @pytest.fixture(scope="module")
-def jitter(tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    return measure(tmp_path_factory.mktemp("jitter") / "jitter.json")
-
-
-@pytest.fixture(scope="module")
-def once_more(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Measured]:
-    """Another run, made when it is first asked for."""
-    return cache(lambda: measure(tmp_path_factory.mktemp("jitter") / "again.json"))
+def predicted(jitter: Measured) -> dict[str, dict[str, Any]]:
+    """Of each arm, with the latencies that were measured while it ran; of aws-2025 with those of
+    pin-live, for after its race little is left to do, and calls are quick."""
+    of = {"aws-2025": "pin-live", "pin-live": "pin-live", "generation": "generation"}
+    weathers = {name: jitter.weather(during) for name, during in of.items()}
+    for name, weather in weathers.items():
+        gets = weather.latencies.calls["GetAlias"]
+        if gets.p90_ms > CROWDED_MS:
+            pytest.skip(
+                f"{name}: others took the machine, one GET in ten took {gets.p90_ms:.0f} ms"
+            )
+    raw = admit(read_scenario("jitter"), "jitter")
+    arms = predict(raw, range(RUNS), weathers, jobs=2, confidence=0.99)
+    return {arm["name"]: arm for arm in arms}
 
 
 def test_the_scenario_passes_and_its_document_keeps_to_the_schema(jitter: Measured) -> None:
@@ -128,9 +114,7 @@ def test_the_result_says_how_old_every_write_was(jitter: Measured, name: str) ->
     seen = dns["contention"]
     flips = [x for x in jitter.arm(name)["timeline"] if x["event"] in ("flip", "staleFlip")]
     assert seen["flips"] == len(flips) == len(dns["liveGenerations"])
-    zones = {"us-east-1a", "us-east-1b", "us-east-1c"}
-    assert set(seen["byZone"]) <= zones
-    assert seen["struck"] or set(seen["byZone"]) == zones, "all write while there is a name"
+    assert set(seen["byZone"]) == {"us-east-1a", "us-east-1b", "us-east-1c"}
     for zone in seen["byZone"].values():
         assert sum(zone["behind"].values()) == zone["writes"]
     assert seen["staleFlips"] == dns["staleWritesApplied"]
@@ -146,8 +130,6 @@ def test_contention_is_real_and_fences_and_pins_hold_under_it(jitter: Measured) 
 
 @pytest.mark.parametrize("name", ARMS)
 def test_the_sweep_predicted_it(
-    jitter: Measured, once_more: Callable[[], Measured], name: str
+    jitter: Measured, predicted: dict[str, dict[str, Any]], name: str
 ) -> None:
-    if missed := jitter.missed(name):
-        again = once_more().missed(name)
-        assert not missed.keys() & again.keys(), (missed, again)
+    assert misses(predicted[name], jitter.run(name), FIGURES) == {}, predicted[name]

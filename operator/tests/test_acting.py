@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import kopf
 import pytest
+from kopf._core.intents.causes import Activity
 
 from holdfast.core.acts import Act, Order, Scale
 from holdfast.core.holds import Condition
 from holdfast.live.acting import ActFailed, Acting
 from holdfast.live.api import Answer
 from holdfast.live.arm_manifests import Installation
+from holdfast.live.roles import watch_scenarios
 from holdfast.live.scenario_role import ScenarioRun, Scenarios
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
@@ -164,6 +167,17 @@ def test_a_new_scenario_role_gives_back_what_its_forerunner_took() -> None:
     assert set(there.replicas.values()) == {1}
 
 
+def test_a_scenario_role_that_is_told_to_stop_ends_what_runs() -> None:
+    """Before Kopf, which would give it five seconds."""
+    stopped: list[bool] = []
+    registry = kopf.OperatorRegistry()
+    watch_scenarios(registry, SimpleNamespace(stop=lambda: stopped.append(True)))  # type: ignore[arg-type]
+    (handler,) = registry._activities.get_all_handlers()
+    assert handler.activity is Activity.CLEANUP
+    asyncio.run(handler.fn())  # type: ignore[arg-type]
+    assert stopped == [True]
+
+
 def test_a_scenario_role_starts_although_nothing_can_be_given_back() -> None:
     install = Installation("holdfast-system", "holdfast", "", "", "", (), ZONES)
     asyncio.run(Scenarios(Deployments({}), install).start())  # type: ignore[arg-type]
@@ -211,7 +225,8 @@ def test_an_arm_cut_short_is_closed_and_gives_back_unless_the_role_itself_stops(
             role.on_event({"type": event, "object": raw})
         elif event == "the role stops":
             role.stop()
-        await asyncio.wait({task})
+        done, _ = await asyncio.wait({task}, timeout=5)
+        assert done
         assert said == (["RuntimeError: a bug"] if event == "a bug" else [])
         assert len(closed) == planners
 

@@ -13,7 +13,7 @@ import pytest
 from human_shelf import Shelf
 from rich.console import Console
 
-from holdfast.cli import dns, parser, word
+from holdfast.cli import dns, parser, servers, word
 from holdfast.cli.cluster import cluster, explained, home_of
 from holdfast.cli.desk import Desk, Wish
 from holdfast.cli.files import ForPeople
@@ -26,7 +26,7 @@ from holdfast.core.objects import Alias, EndpointPlan, FrontEnd, Plan
 from holdfast.core.override import pin_of
 from holdfast.live.api import Answer
 from holdfast.live.arm_manifests import Installation, order_pod
-from holdfast.live.resolver import Server
+from holdfast.live.resolver import Response, Server
 from holdfast.live.wire import GROUP_PATH, path_of, render
 
 SPACE = "drill-practice"
@@ -473,6 +473,20 @@ def test_from_outside_the_published_port_is_asked_several_times() -> None:
     nowhere = asyncio.run(find(Shelf(), SPACE))
     assert nowhere.authoritative == ()
     assert "authoritative-nodeport is not there" in nowhere.how
+
+
+@pytest.mark.parametrize(("lost", "answers"), [(0, True), (1, True), (2, False)])
+def test_one_question_may_be_lost_before_a_server_is_said_not_to_answer(
+    lost: int, answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter([Response("")] * lost + [Response("NOERROR")])
+
+    async def ask(*_: object) -> Response:
+        return next(said)
+
+    monkeypatch.setattr(servers, "ask", ask)
+    found = Servers((Server("127.0.0.1", 3),) * 5)
+    assert asyncio.run(servers.reachable(found, "dynamodb")) is answers
 
 
 def test_a_pin_bears_only_what_the_name_of_an_annotation_takes() -> None:
