@@ -8,7 +8,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -164,3 +164,13 @@ def observing(interval: float = 0.05) -> Iterator[Observer]:
 def empty(answers: list[Seen]) -> list[Seen]:
     """The incident's own signature: NOERROR, no addresses."""
     return [s for s in answers if s.rcode == "NOERROR" and not s.addresses]
+
+
+def while_probed(answers: list[Seen], tally: Mapping[str, Any]) -> list[Seen]:
+    """The answers to the end of the probe's own: an arm's server answers on while the arm is being
+    closed. The two are laid upon each other at the first empty answer."""
+    found = empty(answers)
+    if not found or "firstEmptyAt" not in tally:
+        return answers
+    end = found[0].at + tally["endedAt"] - tally["firstEmptyAt"]
+    return [s for s in answers if s.at <= end]

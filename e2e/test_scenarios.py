@@ -12,7 +12,17 @@ import jsonschema
 import pytest
 
 from e2e import pages
-from e2e.cluster_tools import SYSTEM, Observer, empty, get, items, observing, run, until
+from e2e.cluster_tools import (
+    SYSTEM,
+    Observer,
+    empty,
+    get,
+    items,
+    observing,
+    run,
+    until,
+    while_probed,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -42,9 +52,10 @@ class Ran:
         return found
 
     def seen_empty(self, arm: str) -> float:
-        """Seconds from the first to the last empty answer that we were given on the host."""
+        """Seconds from the first to the last empty answer that we were given on the host while the
+        arm's probe was given some, too."""
         answers = self.observer.of(f"{self.name}-{arm}")
-        found = empty(answers)
+        found = empty(while_probed(answers, self.arm(arm)["dns"]["authoritative"]))
         return found[-1].at - found[0].at if found else 0.0
 
 
@@ -79,6 +90,10 @@ def test_we_were_given_empty_answers_exactly_where_the_outage_was_reproduced(ran
         told = arm["dns"]["authoritative"]["emptySeconds"]
         assert (told > 0) == (arm["outcome"] == "OutageReproduced")
         assert ran.seen_empty(arm["name"]) == pytest.approx(told, abs=1.5), arm["name"]
+        if arm["dns"].get("recoveredBy") == "nobody":
+            seen = ran.observer.of(f"{ran.name}-{arm['name']}")
+            first = seen.index(empty(seen)[0])
+            assert seen[first:] == empty(seen[first:]), f"{arm['name']} answered again"
 
 
 def test_whoever_was_taken_away_is_back(ran: Ran) -> None:
