@@ -26,7 +26,7 @@ pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).resolve().parent.parent
 HOLDFAST = Path(sys.executable).with_name("holdfast")
 SLICES: dict[str, tuple[tuple[str, ...], int]] = {
-    "lease-collapse": (("aws-2025", "safe"), 25),
+    "lease-collapse": (("aws-2025", "safe"), 40),
     "lease-restart": (("both",), 40),
     "rack-loss": (("aws-2025",), 15),
     "split-holder": (("safe",), 15),
@@ -203,6 +203,15 @@ def test_what_is_begun_is_in_vain_without_guards_and_in_time_with_them(ran: Ran)
     late = {name: told["late"] / told["started"] for name, told in attempts.items()}
     assert late["aws-2025"] > 0.25
     assert late["safe"] < 0.05
+
+
+def test_the_alert_tells_of_the_arm_that_does_not_come_back_and_of_no_other(ran: Ran) -> None:
+    if ran.name != "lease-collapse":
+        pytest.skip("told by lease-collapse alone")
+    assert ran.arm("safe")["dns"]["alerts"] == {}
+    (told,) = ran.arm("aws-2025")["dns"]["alerts"].items()
+    assert told[0] == "HoldfastLeaseCollapse"
+    assert 15 < told[1]["afterFaultSeconds"] < 40
 
 
 def test_the_split_was_tried(ran: Ran) -> None:

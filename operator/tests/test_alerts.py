@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from holdfast.core.alerts import (
+    ALERTS,
     EMPTY_ANSWER,
-    PLAN_LAG,
+    LEASE_COLLAPSE,
     REGRESSION,
-    STUCK_APPLY,
     Alert,
     Key,
     Points,
@@ -32,11 +32,17 @@ def generation(stage: str) -> Key:
     return series("holdfast_plan_generation", region=REGION, endpoint="dynamodb", stage=stage)
 
 
+def attempts(zone: str, result: str) -> Key:
+    return series("holdfast_lease_attempts_total", region=REGION, zone=zone, result=result)
+
+
 STUCK = series("holdfast_refusals_total", region=REGION, reason="RollbackMissing")
 FLIPPED = series("holdfast_writes_total", region=REGION, result="flipped")
 CONFLICT = series("holdfast_refusals_total", region=REGION, reason="StaleWriteRefused")
 RACE = 60
-"""When the name is emptied."""
+"""When the name is emptied, or the store is gone."""
+BACK = 90
+"""When the store is back."""
 
 
 def points(curve: Curve) -> Points:
@@ -48,7 +54,8 @@ def rising(per_second: float, begins: int = 0, ends: int = END) -> Curve:
 
 
 def ordinary() -> dict[Key, Points]:
-    """A plan a second, all of them served; the resolver a little behind, one write refused."""
+    """A plan a second, all of them served; the resolver a little behind, one write refused; leases
+    renewed in both zones, one of them late once."""
     return {
         answers("authoritative", "ok"): points(rising(10)),
         answers("authoritative", "stale"): points(rising(0)),
@@ -60,6 +67,9 @@ def ordinary() -> dict[Key, Points]:
         STUCK: points(rising(0)),
         CONFLICT: points(lambda t: t > RACE),
         FLIPPED: points(rising(1)),
+        attempts("us-east-1a", "held"): points(rising(13)),
+        attempts("us-east-1b", "held"): points(rising(13)),
+        attempts("us-east-1b", "late"): points(lambda t: t > RACE),
     }
 
 
@@ -76,8 +86,35 @@ def incident() -> dict[Key, Points]:
     }
 
 
+def collapse(zone: str = "us-east-1a") -> dict[Key, Points]:
+    """The store is gone for half a minute: checks fail, and after it all of them are late."""
+    return ordinary() | {
+        attempts(zone, "held"): points(rising(13, ends=RACE)),
+        attempts(zone, "failed"): points(rising(3, begins=RACE, ends=BACK)),
+        attempts(zone, "late"): points(rising(8, begins=BACK)),
+    }
+
+
 def test_nothing_fires_in_an_ordinary_run() -> None:
     assert evaluate(ordinary(), 0, END) == {}
+
+
+def test_a_collapse_is_told_of_its_zone_once_the_store_is_back() -> None:
+    firing = list(LEASE_COLLAPSE.firing(collapse(), 0, END))
+    (told,) = {group for _, groups in firing for group in groups}
+    assert dict(told) == {"region": REGION, "zone": "us-east-1a"}
+    assert next(t for t, groups in firing if groups) == BACK + 5 + 20
+    assert set(evaluate(collapse(), 0, END)) == {"HoldfastLeaseCollapse"}
+
+
+def test_leases_that_are_renewed_beside_late_ones_have_not_collapsed() -> None:
+    some = collapse() | {attempts("us-east-1a", "held"): points(rising(0.1))}
+    assert evaluate(some, 0, END) == {}
+
+
+def test_a_store_that_is_gone_is_no_collapse_nor_is_one_check_that_was_late() -> None:
+    gone = collapse() | {attempts("us-east-1a", "late"): points(lambda t: t >= BACK)}
+    assert evaluate(gone, 0, END) == {}
 
 
 def test_in_the_incident_all_four_fire() -> None:
@@ -145,7 +182,7 @@ def test_it_fires_for_the_group_that_it_holds_for() -> None:
     assert dict(told) == {"server": "authoritative"}
 
 
-@pytest.mark.parametrize("alert", [EMPTY_ANSWER, PLAN_LAG, STUCK_APPLY, REGRESSION])
+@pytest.mark.parametrize("alert", ALERTS)
 def test_no_range_depends_on_whether_it_includes_its_left_end(alert: Alert) -> None:
     """Prometheus 2 and 3 differ in that: no range is a multiple of the scrape interval."""
     seconds = [int(w.split("s")[0]) for w in alert.expression.promql().split("[")[1:]]
@@ -169,6 +206,22 @@ def test_an_arms_document_says_how_long_after_the_first_empty_answer() -> None:
         (9.12, "alert"),
     ]
     assert with_alerts(document, {})["dns"]["alerts"] == {}
+
+
+def test_where_no_answer_was_empty_it_says_how_long_after_the_fault_of_the_leases() -> None:
+    leases = {"faultEndedAt": 40.0}
+    fired = {"HoldfastLeaseCollapse": 68.5, "HoldfastPlanLag": 30.0}
+    told = with_alerts({"dns": {}, "leases": leases, "timeline": []}, fired)
+    assert told["dns"]["alerts"] == {
+        "HoldfastPlanLag": {"firedAt": 30.0},
+        "HoldfastLeaseCollapse": {"firedAt": 68.5, "afterFaultSeconds": 28.5},
+    }
+    emptied = {"authoritative": {"firstEmptyAt": 20.0}}
+    told = with_alerts({"dns": emptied, "leases": leases, "timeline": []}, fired)
+    assert told["dns"]["alerts"]["HoldfastLeaseCollapse"] == {
+        "firedAt": 68.5,
+        "afterFirstEmptySeconds": 48.5,
+    }
 
 
 def test_the_first_empty_answer_is_that_of_any_endpoint() -> None:

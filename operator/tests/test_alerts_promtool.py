@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 import yaml
-from test_alerts import END, RACE, STUCK, generation, incident, ordinary, points
+from test_alerts import (
+    BACK,
+    END,
+    RACE,
+    REGION,
+    STUCK,
+    collapse,
+    generation,
+    incident,
+    ordinary,
+    points,
+)
 
 from e2e.cluster.command import ClusterError
 from e2e.promtool import promtool
@@ -19,6 +30,7 @@ from holdfast.core.alerts import (
     APPLY_ERRORS,
     BY_CODE,
     SCRAPE_SECONDS,
+    UNANSWERED,
     WITH_ADDRESSES,
     Alert,
     Green,
@@ -114,10 +126,10 @@ def stays(green: Green, labels: dict[str, str], *times: int) -> list[dict[str, A
 def test_the_rules_are_rules(tool: Path) -> None:
     done = run(tool, "check", "rules", RULES)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 rules found" in done.stdout
+    assert "10 rules found" in done.stdout
 
 
-@pytest.mark.parametrize("story", [ordinary, incident])
+@pytest.mark.parametrize("story", [ordinary, incident, collapse])
 def test_promtool_sees_the_stories_as_we_do(tool: Path, story: Any, tmp_path: Path) -> None:
     assert passes(tool, tmp_path, firing_as_ours(story(), END)) == ""
 
@@ -147,6 +159,18 @@ def test_an_answer_of_yesterday_has_addresses_too(tool: Path, tmp_path: Path) ->
     times = (RACE, RACE + 5, END)
     told["promql_expr_test"] = stays(WITH_ADDRESSES, {"server": "authoritative"}, *times)
     assert passes(tool, tmp_path, told) == ""
+
+
+def test_state_checks_are_answered_while_every_one_of_them_is_too_late(
+    tool: Path, tmp_path: Path
+) -> None:
+    """And the share of those that are not can rise: while the store is gone it is 1."""
+    zone = {"region": REGION, "zone": "us-east-1a"}
+    told: dict[str, Any] = {"interval": "5s", "input_series": inputs(collapse(), END)}
+    told["promql_expr_test"] = stays(UNANSWERED, zone, BACK + 25, BACK + 60, END)
+    assert passes(tool, tmp_path, told) == ""
+    told["promql_expr_test"] = stays(UNANSWERED, zone, BACK)
+    assert passes(tool, tmp_path, told) != ""
 
 
 def test_the_success_ratio_can_fall(tool: Path, tmp_path: Path) -> None:
@@ -184,7 +208,7 @@ def gauge(chance: random.Random, times: range, rate: float) -> Points:
 
 def weather(number: int) -> dict[Key, Points]:
     """Random series: several servers, regions and endpoints, counters that restart, gauges that
-    fall, scrapes that are missing."""
+    fall, scrapes that are missing; zones that hardly renew a lease."""
     chance = random.Random(f"alerts/{number}")
     times = range(0, 150, SCRAPE_SECONDS)
     gaps = chance.choice((0.0, 0.1, 0.4))
@@ -204,6 +228,11 @@ def weather(number: int) -> dict[Key, Points]:
                 labels = {"region": region, "endpoint": endpoint, "stage": stage}
                 key = series("holdfast_plan_generation", **labels)
                 found[key] = some(chance, gauge(chance, times, rate), gaps)
+        for zone, rate in (("a", 0.05), ("b", 0.6)):
+            for result, often in (("held", rate), ("late", 0.5)):
+                labels = {"region": region, "zone": zone, "result": result}
+                key = series("holdfast_lease_attempts_total", **labels)
+                found[key] = some(chance, counter(chance, times, often), gaps)
     return {key: there for key, there in found.items() if there}
 
 

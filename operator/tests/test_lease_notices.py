@@ -392,10 +392,10 @@ def test_figures_are_counted_once_each() -> None:
     seconds(drive, 100.0, lambda d: said.look(d.now, d.manager, d.manager.held(d.now), ""))
     figures = drive.manager.figures
     assert value(metrics.REFUSALS, space, "LeaseQueueFull") == figures.full > 50
-    assert value(metrics.LEASE_ATTEMPTS, space, "held") == figures.succeeded > 100
-    assert value(metrics.LEASE_ATTEMPTS, space, "failed") == figures.failed > 10
+    assert value(metrics.LEASE_ATTEMPTS, space, ZONE, "held") == figures.succeeded > 100
+    assert value(metrics.LEASE_ATTEMPTS, space, ZONE, "failed") == figures.failed > 10
     assert value(metrics.LEASES_HELD, space, ZONE) == drive.manager.held(100.0)
-    assert value(metrics.WORK_WASTED, space) == figures.vain
+    assert value(metrics.WORK_WASTED, space, ZONE) == figures.vain
     assert value(metrics.LEASE_QUEUE, space, ZONE) == len(drive.manager.queue)
 
 

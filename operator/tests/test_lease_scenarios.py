@@ -36,6 +36,9 @@ NAMES = [
 ]
 
 
+COLLAPSED = {"Stuck": {"HoldfastLeaseCollapse"}, "RecoveredByItself": set()}
+
+
 def load(name: str) -> dict[str, Any]:
     file = ROOT / f"scenarios/{name}.yaml"
     return admit(yaml.safe_load(file.read_text()), str(file))
@@ -65,6 +68,28 @@ def test_the_load_is_the_same_before_and_after() -> None:
     after = [n for t, n in aws["goodput"] if t > aws["faultEndedAt"] + 15]
     assert min(before) > 90, "every lease is renewed in every period"
     assert max(after) == 0
+
+
+def test_who_does_not_come_back_is_told_of_and_nobody_else() -> None:
+    """No sooner than twenty seconds after the store's return: who comes back alone has by then."""
+    for arm in simulate(load("lease-collapse"))["arms"]:
+        told, leases = arm["dns"]["alerts"], arm["leases"]
+        assert set(told) == COLLAPSED[leases["metastability"]], arm["name"]
+        assert all(20 < alert["afterFaultSeconds"] <= 60 for alert in told.values())
+
+
+def test_one_zone_that_collapses_is_told_of_beside_two_that_are_well() -> None:
+    raw = load("lease-collapse")
+    (aws,) = (arm for arm in raw["spec"]["arms"] if arm["name"] == "aws-2025")
+    raw["spec"]["arms"] = [{**aws, "expect": "Either"}]
+    raw["spec"]["settleSeconds"] = 60
+    gone, back = raw["spec"]["timeline"]
+    racks = {"role": "rack", "zone": "us-east-1a"}
+    gone["scale"], back["scale"] = {**racks, "replicas": 0}, {**racks, "replicas": 2}
+    back["when"] = {"leasesLost": 30}
+    (arm,) = simulate(raw)["arms"]
+    assert arm["leases"]["heldLeast"] == arm["leases"]["heldAtEnd"] == 80
+    assert set(arm["dns"]["alerts"]) == {"HoldfastLeaseCollapse"}
 
 
 @pytest.mark.parametrize("guard", HOLDS[Invariant.ALL_RECOVER])

@@ -175,7 +175,7 @@ def _alerts_page() -> str:
         "PrometheusRule (value `prometheusRule.enabled`), and\n"
         f"[{RULES.name}](../../{RULES}) is the same for any Prometheus. The engines evaluate them "
         "too: `dns.alerts` of a result\nsays when each would have fired, and how long after the "
-        "first empty answer.\n"
+        "first empty answer; or, where only leases were hit, after the end of the fault.\n"
     ]
     parts += [_alert(alert) for alert in ALERTS]
     parts.append("\n## Series that stay green\n")

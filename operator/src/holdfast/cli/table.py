@@ -122,14 +122,16 @@ def _by_code(arm: Json) -> str:
 
 
 def _alerted(arm: Json) -> str:
-    """How long after the first empty answer somebody would have been told."""
+    """How long after the first empty answer, or after the end of a fault of leases alone, somebody
+    would have been told."""
     dns = arm.get("dns") or {}
     if "alerts" not in dns:
         return ""
     told = [
-        f"{alert['afterFirstEmptySeconds']} s: {name.removeprefix('Holdfast')}"
+        f"{alert[after]} s: {name.removeprefix('Holdfast')}"
         for name, alert in dns["alerts"].items()
-        if "afterFirstEmptySeconds" in alert
+        for after in ("afterFirstEmptySeconds", "afterFaultSeconds")
+        if after in alert
     ]
     if told or not (dns.get("authoritative") or {}).get("empty"):
         return ", ".join(told) or ", ".join(dns["alerts"]) or "none"

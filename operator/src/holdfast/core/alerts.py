@@ -222,7 +222,16 @@ API_ERRORS = Green(
     0.0,
     "Calls that the API server does not answer, or refuses for now. It is perfectly healthy.",
 )
-GREENS = (BY_CODE, WITH_ADDRESSES, APPLY_ERRORS, API_ERRORS)
+_ATTEMPTS = "holdfast_lease_attempts_total"
+_BY_ZONE = "sum by (region, zone)"
+UNANSWERED = Green(
+    "holdfast:lease_attempts_failed:ratio",
+    f'{_BY_ZONE} (rate({_ATTEMPTS}{{result="failed"}}[17s])) / {_BY_ZONE} (rate({_ATTEMPTS}[17s]))',
+    0.0,
+    "The share of state checks that store or droplet do not answer. With the store back none is "
+    "left, and one that is answered too late is no error.",
+)
+GREENS = (BY_CODE, WITH_ADDRESSES, APPLY_ERRORS, API_ERRORS, UNANSWERED)
 
 # --- the alerts -----------------------------------------------------------------------------------
 
@@ -269,7 +278,19 @@ REGRESSION = Alert(
     page="regression.md",
     beats=WITH_ADDRESSES,
 )
-ALERTS = (EMPTY_ANSWER, PLAN_LAG, STUCK_APPLY, REGRESSION)
+LEASE_COLLAPSE = Alert(
+    "HoldfastLeaseCollapse",
+    Unless(
+        Rises(Select(_ATTEMPTS, (("result", ("late",)),)), ("region", "zone"), 17),
+        Rises(Select(_ATTEMPTS, (("result", ("held",)),)), ("region", "zone"), 17),
+    ),
+    for_seconds=20,  # longer than the range: one check that is late does not do
+    severity="critical",
+    summary="State checks end too late, and no lease is renewed: all work of the zone is in vain.",
+    page="lease-collapse.md",
+    beats=UNANSWERED,
+)
+ALERTS = (EMPTY_ANSWER, PLAN_LAG, STUCK_APPLY, REGRESSION, LEASE_COLLAPSE)
 
 
 def evaluate(

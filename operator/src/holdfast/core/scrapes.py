@@ -1,13 +1,16 @@
 """What a Prometheus would have kept of one arm, and which alerts it would have raised, when.
 
 An arm offers less than a whole installation does: of the probe what its /metrics says, of the
-planner and the enactors the very numbers that they export, as the arm's own watches know them.
+planner, the enactors and the lease managers the very numbers that they export, as the arm's own
+watches know them.
 """
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, TypeAlias
 
 from holdfast.core.alerts import ALERTS, SCRAPE_SECONDS, Key, Points, evaluate, series
+from holdfast.core.leases.report import RESULTS
 from holdfast.core.record import Record
 
 Json: TypeAlias = dict[str, Any]
@@ -35,6 +38,11 @@ class Scrapes:
             series("holdfast_refusals_total", region=region, reason="RollbackMissing"): stuck,
             series("holdfast_writes_total", region=region, result="flipped"): flips,
         }
+        if record.leases is not None:
+            for zone, (result, name) in product(record.leases.zones, RESULTS.items()):
+                labels = {"region": region, "zone": zone, "result": result}
+                key = series("holdfast_lease_attempts_total", **labels)
+                found[key] = record.leases.count(name, zone)
         if record.plans:
             for endpoint in record.endpoints:
                 labels = {"region": region, "endpoint": endpoint, "stage": "proposed"}
@@ -58,8 +66,11 @@ def _first_empty(dns: Json) -> float | None:
 
 
 def with_alerts(document: Json, fired: Mapping[str, float]) -> Json:
-    """An arm's document with what it was told by alerts, in `dns` and in its timeline."""
+    """An arm's document with what it was told by alerts, in `dns` and in its timeline. How late an
+    alert is counts from the first empty answer; where every answer had addresses, from the end of
+    what was done to the leases."""
     first = _first_empty(document["dns"])
+    ended = document.get("leases", {}).get("faultEndedAt")
     alerts = {}
     for alert in ALERTS:
         if alert.name not in fired:
@@ -68,6 +79,8 @@ def with_alerts(document: Json, fired: Mapping[str, float]) -> Json:
         alerts[alert.name] = {"firedAt": at}
         if first is not None and at >= first:
             alerts[alert.name]["afterFirstEmptySeconds"] = round(at - first, 2)
+        elif first is None and ended is not None and at >= ended:
+            alerts[alert.name]["afterFaultSeconds"] = round(at - ended, 2)
     lines = [
         {"t": alert["firedAt"], "event": "alert", "object": f"alert/{name}", "actor": "probe"}
         for name, alert in alerts.items()

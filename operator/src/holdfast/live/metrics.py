@@ -90,19 +90,19 @@ LEASE_ATTEMPTS = Counter(
     "holdfast_lease_attempts_total",
     "State checks that a worker ended, by what came of them: held, late (past their deadline), "
     "failed (not answered), conflict (a lost write), theirs (another's lease).",
-    ["region", "result"],
+    ["region", "zone", "result"],
 )
 LEASE_AGE = Histogram(
     "holdfast_lease_age_at_start_seconds",
     "From a state check's queueing to a worker's taking it: its deadline runs from the former.",
-    ["region"],
+    ["region", "zone"],
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 900),
 )
 WORK_WASTED = Counter(
     "holdfast_work_wasted_total",
     "State checks that were begun in vain: their deadline had passed, or was sure to before they "
     "could be done.",
-    ["region"],
+    ["region", "zone"],
 )
 BUILD = Info("holdfast_build", "The version that runs.")
 BUILD.info({"version": __version__})

@@ -3,13 +3,13 @@ condition. Nobody waits for any of it."""
 
 import asyncio
 import logging
-from collections.abc import Mapping
 
 from holdfast.core.freeze import Freeze
 from holdfast.core.guards import DnsGuards
 from holdfast.core.intents import Intent
 from holdfast.core.leases.manager import Manager
 from holdfast.core.leases.notices import LeaseWitness, sight_of
+from holdfast.core.leases.report import RESULTS
 from holdfast.core.planner_notices import LASTING, freeze_words, frozen, thawed
 from holdfast.core.reasons import MEANINGS, Notice, Reason
 from holdfast.core.region import Region
@@ -23,15 +23,6 @@ from holdfast.live.events import Events
 
 log = logging.getLogger("holdfast.planner")
 lease_log = logging.getLogger("holdfast.leases")
-
-RESULTS: Mapping[str, str] = {
-    "held": "succeeded",
-    "late": "late",
-    "failed": "failed",
-    "conflict": "conflicts",
-    "theirs": "theirs",
-}
-"""What came of attempts, as the metric has it, by the figures that count them."""
 
 
 class Notices:
@@ -200,11 +191,11 @@ class LeaseNotices(Notices):
         metrics.LEASE_QUEUE.labels(*where).set(len(manager.queue))
         metrics.LEASE_OLDEST.labels(*where).set(oldest)
         for result, figure in RESULTS.items():
-            metrics.LEASE_ATTEMPTS.labels(self._space, result).inc(grown[figure])
-        metrics.WORK_WASTED.labels(self._space).inc(grown["vain"])
+            metrics.LEASE_ATTEMPTS.labels(*where, result).inc(grown[figure])
+        metrics.WORK_WASTED.labels(*where).inc(grown["vain"])
         begun = min(grown["started"], len(manager.ages))
         for age in list(manager.ages)[len(manager.ages) - begun :]:
-            metrics.LEASE_AGE.labels(self._space).observe(age)
+            metrics.LEASE_AGE.labels(*where).observe(age)
 
 
 def _times(count: int) -> str:

@@ -198,9 +198,10 @@ class Chronicle:
                 found[int((t - begin) // size)] += 1
         return [(begin + i * size, n) for i, n in enumerate(found)]
 
-    def count(self, name: str) -> int:
-        """Of all zones, and of all processes that there were."""
-        return sum(int(raw.get(name, 0)) for raw in self._told.values())
+    def count(self, name: str, zone: str = "") -> int:
+        """Of all processes that there were; of all zones unless one is given."""
+        told = [raw for (where, _), raw in self._told.items() if zone in ("", where)]
+        return sum(int(raw.get(name, 0)) for raw in told)
 
     def document(self, end: float) -> Json:
         """`leases` of the result document."""

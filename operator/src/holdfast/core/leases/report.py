@@ -6,6 +6,15 @@ from typing import Any
 from holdfast.core.holds import Names
 from holdfast.core.leases.manager import Manager
 
+RESULTS: Mapping[str, str] = {
+    "held": "succeeded",
+    "late": "late",
+    "failed": "failed",
+    "conflict": "conflicts",
+    "theirs": "theirs",
+}
+"""What came of attempts, as the metric has it, by the counts of a report."""
+
 
 def report(manager: Manager, now: float, process: str, last_failure: str = "") -> dict[str, Any]:
     """Every field present: a merge patch then replaces the entry whole. Times in seconds."""
