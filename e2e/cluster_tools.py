@@ -5,6 +5,7 @@ A verdict is checked against what anybody could see, not against the code that g
 
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -54,6 +55,13 @@ def items(*words: str) -> list[Any]:
 def metrics(pod: str, namespace: str = SYSTEM) -> str:
     """What a Pod's /metrics says, through the API server."""
     return kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:9090/proxy/metrics")
+
+
+def counted(role: str, line: str) -> float:
+    """A sample of the /metrics of a role of one Pod; 0 where there is none."""
+    (pod,) = items("pods", "-n", SYSTEM, "-l", f"holdfast.dev/process=holdfast-{role}")
+    found = re.search(f"^{re.escape(line)} (.*)$", metrics(pod["metadata"]["name"]), re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 def audit_events(since: float = 0.0) -> Iterator[dict[str, Any]]:

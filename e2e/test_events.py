@@ -18,10 +18,10 @@ from e2e.audit import Request, requests_of
 from e2e.cluster_tools import (
     SYSTEM,
     audit_events,
+    counted,
     get,
     items,
     kubectl,
-    metrics,
     run,
     until,
 )
@@ -127,13 +127,6 @@ def _ours(namespace: dict[str, Any]) -> bool:
 
 def _phase() -> str:
     return str((get("scenario", NAME).get("status") or {}).get("phase", ""))
-
-
-def counted(role: str, line: str) -> float:
-    """A sample of a role's /metrics; 0 where there is none."""
-    (pod,) = items("pods", "-n", SYSTEM, "-l", f"holdfast.dev/process=holdfast-{role}")
-    found = re.search(f"^{re.escape(line)} (.*)$", metrics(pod["metadata"]["name"]), re.MULTILINE)
-    return float(found[1]) if found else 0.0
 
 
 def test_a_stale_write_is_an_event_with_both_generations_and_versions(told: Told) -> None:

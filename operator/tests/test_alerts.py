@@ -86,8 +86,9 @@ def incident() -> dict[Key, Points]:
     }
 
 
-def collapse(zone: str = "us-east-1a") -> dict[Key, Points]:
-    """The store is gone for half a minute: checks fail, and after it all of them are late."""
+def collapse() -> dict[Key, Points]:
+    """The store is gone for half a minute: checks fail, and after it all of one zone are late."""
+    zone = "us-east-1a"
     return ordinary() | {
         attempts(zone, "held"): points(rising(13, ends=RACE)),
         attempts(zone, "failed"): points(rising(3, begins=RACE, ends=BACK)),
